@@ -1,0 +1,1 @@
+"""Feature-preserving CycleGAN between synthetic (UnityEyes) and real (MPIIFaceGaze) eye images."""

@@ -1,0 +1,1 @@
+"""Raw folders into prepared eye sets."""

@@ -1,0 +1,245 @@
+"""The prepared eye set: one HDF5 file, a group a person, and its arrays in memory.
+
+Layout (the one FP-GAN published, with landmarks added): every group holds `image` uint8 (N, H, W) or
+(N, H, W, 3) RGB, and where known `gaze` (N, 2) and `head` (N, 2), pitch and yaw in radians, and
+`landmarks` (N, 18, 2), x and y in pixels of the picture. In memory a value that is not known is NaN.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgan.errors import InputError
+
+LANDMARKS = 18  # 8 on the eyelid margin, 8 on the iris edge, the iris centre, the eyeball centre
+LABELS = {"gaze": (2,), "head": (2,), "landmarks": (LANDMARKS, 2)}
+BUFFERED_EYES = 256
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """Eye pictures and their labels, one row an eye; unknown labels are NaN."""
+
+    image: NDArray[np.uint8]
+    """(N, H, W) grey or (N, H, W, 3) RGB."""
+    gaze: NDArray[np.float32]
+    """(N, 2) pitch and yaw in radians."""
+    head: NDArray[np.float32]
+    """(N, 2) pitch and yaw in radians."""
+    landmarks: NDArray[np.float32]
+    """(N, 18, 2) x and y in pixels."""
+    person: NDArray[np.str_]
+    """(N,) the group each eye comes from."""
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def select(self, rows: NDArray[np.bool_] | NDArray[np.integer] | slice) -> "Eyes":
+        """The eyes of the given rows (mask, indices or slice), in that order."""
+        return Eyes(
+            self.image[rows], self.gaze[rows], self.head[rows], self.landmarks[rows], self.person[rows]
+        )
+
+    def with_images(self, image: NDArray[np.uint8]) -> "Eyes":
+        """The same labels on other pictures (N, ...)."""
+        return replace(self, image=image)
+
+    @property
+    def has_gaze(self) -> NDArray[np.bool_]:
+        """(N,) whether the gaze of each eye is known."""
+        return np.isfinite(self.gaze).all(axis=1)
+
+    @property
+    def has_landmarks(self) -> NDArray[np.bool_]:
+        """(N,) whether all landmarks of each eye are known."""
+        return np.isfinite(self.landmarks).all(axis=(1, 2))
+
+
+def equalize(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Histogram-equalised copies of pictures (N, H, W) or, on their luma, (N, H, W, 3) RGB."""
+    result = np.empty_like(images)
+    for i, picture in enumerate(images):
+        if picture.ndim == 2:
+            result[i] = cv2.equalizeHist(picture)
+        else:
+            luma = cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb)
+            luma[..., 0] = cv2.equalizeHist(np.ascontiguousarray(luma[..., 0]))
+            result[i] = cv2.cvtColor(luma, cv2.COLOR_YCrCb2RGB)
+    return result
+
+
+@contextmanager
+def open_eyes(path: Path) -> Iterator[h5py.File]:
+    """The HDF5 file of an eye set, its groups checked against the layout above.
+
+    Raises InputError, naming file, group and dataset, when the file is absent, is not HDF5, has no
+    groups, or a dataset is missing, of the wrong type or shape, or of another length than the pictures.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a prepared eye set (HDF5)")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise InputError(f"{path}: not a readable HDF5 file ({error})") from None
+    with file:
+        _check_layout(path, file)
+        yield file
+
+
+def _check_layout(path: Path, file: h5py.File) -> None:
+    groups = [name for name in file if isinstance(file.get(name), h5py.Group)]
+    if not groups:
+        raise InputError(f"{path}: holds no groups; expected one group a person (such as 'p00')")
+    size: tuple[int, ...] | None = None
+    for name in groups:
+        group = file[name]
+        image = group.get("image")
+        where = f"{path}: group '{name}'"
+        if not isinstance(image, h5py.Dataset):
+            raise InputError(f"{where} has no dataset 'image'")
+        if image.dtype != np.uint8 or image.ndim not in (3, 4) or (image.ndim == 4 and image.shape[3] != 3):
+            raise InputError(
+                f"{where}: 'image' is {image.dtype} {image.shape}; expected uint8 (N, H, W) or (N, H, W, 3)"
+            )
+        if size is not None and image.shape[1:] != size:
+            raise InputError(f"{where}: pictures are {image.shape[1:]}, those of the groups before it {size}")
+        size = image.shape[1:]
+        for label, shape in LABELS.items():
+            data = group.get(label)
+            if data is None:
+                continue
+            if not isinstance(data, h5py.Dataset) or data.dtype.kind not in "fiu":
+                raise InputError(f"{where}: '{label}' is not a dataset of numbers")
+            if data.shape[1:] != shape:
+                raise InputError(
+                    f"{where}: '{label}' has shape {data.shape}; expected (N, {', '.join(map(str, shape))})"
+                )
+            if len(data) != len(image):
+                raise InputError(f"{where}: {len(image)} pictures but {len(data)} rows of '{label}'")
+
+
+def load_eyes(path: Path, *, equalized: bool = True) -> Eyes:
+    """Reads a whole eye set into memory.
+
+    With `equalized` the pictures are histogram-equalised, unless the file says that they are already.
+    Raises InputError as `open_eyes` does, and when the set is empty.
+    """
+    images: list[NDArray[np.uint8]] = []
+    labels: dict[str, list[NDArray[np.float32]]] = {name: [] for name in LABELS}
+    persons: list[str] = []
+    with open_eyes(path) as file:
+        already = bool(file.attrs.get("equalized", False))
+        for name, group in file.items():
+            try:
+                images.append(group["image"][()])
+                count = len(images[-1])
+                for label, shape in LABELS.items():
+                    known = label in group
+                    labels[label].append(
+                        group[label][()].astype(np.float32)
+                        if known
+                        else np.full((count, *shape), np.nan, np.float32)
+                    )
+            except OSError as error:
+                raise InputError(f"{path}: group '{name}' cannot be read ({error})") from None
+            persons += [name] * count
+    image = np.concatenate(images)
+    if not len(image):
+        raise InputError(f"{path}: holds no eyes")
+    if equalized and not already:
+        image = equalize(image)
+    joined = {label: np.concatenate(parts) for label, parts in labels.items()}
+    return Eyes(image, joined["gaze"], joined["head"], joined["landmarks"], np.array(persons))
+
+
+def save_eyes(path: Path, eyes: Eyes, *, equalized: bool) -> None:
+    """Writes an eye set whole; `equalized` records whether its pictures are histogram-equalised."""
+    known = [name for name in LABELS if np.isfinite(getattr(eyes, name)).any()]
+    with EyeWriter(path, labels=known, equalized=equalized) as writer:
+        for i in range(len(eyes)):
+            writer.append(str(eyes.person[i]), eyes.image[i], eyes.gaze[i], eyes.head[i], eyes.landmarks[i])
+
+
+class EyeWriter:
+    """Appends eyes to a new set, in chunks, with memory that does not grow with the set.
+
+    Of the labels only those named are written. The file appears under its name only when the `with`
+    block ends without an exception.
+    """
+
+    def __init__(
+        self, path: Path, *, labels: Collection[str] = tuple(LABELS), equalized: bool = False
+    ) -> None:
+        self.path = path
+        self.labels = labels
+        self.partial = path.with_name(path.name + ".partial")
+        self.equalized = equalized
+        self.counts: dict[str, int] = {}
+        self._rows: dict[str, list[tuple[NDArray, ...]]] = {}
+
+    def __enter__(self) -> "EyeWriter":
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = h5py.File(self.partial, "w", track_order=False)
+        self._file.attrs["equalized"] = self.equalized
+        return self
+
+    def append(
+        self,
+        person: str,
+        image: NDArray[np.uint8],
+        gaze: NDArray | Sequence[float] | None = None,
+        head: NDArray | Sequence[float] | None = None,
+        landmarks: NDArray | None = None,
+    ) -> None:
+        """Adds one eye: image (H, W) or (H, W, 3); labels as in `Eyes`, None where unknown."""
+        labels = [
+            np.full(shape, np.nan, np.float32) if value is None else np.asarray(value, np.float32)
+            for value, shape in zip((gaze, head, landmarks), LABELS.values(), strict=True)
+        ]
+        rows = self._rows.setdefault(person, [])
+        rows.append((image, *labels))
+        self.counts[person] = self.counts.get(person, 0) + 1
+        if len(rows) == BUFFERED_EYES:
+            self._flush(person)
+
+    def _flush(self, person: str) -> None:
+        rows = self._rows.pop(person, [])
+        if not rows:
+            return
+        group = self._file.require_group(person)
+        for name, values in zip(("image", *LABELS), zip(*rows, strict=True), strict=True):
+            if name != "image" and name not in self.labels:
+                continue
+            block = np.stack(values)
+            if name not in group:
+                group.create_dataset(
+                    name,
+                    data=block,
+                    maxshape=(None, *block.shape[1:]),
+                    chunks=(BUFFERED_EYES, *block.shape[1:]),
+                )
+            else:
+                data = group[name]
+                data.resize(len(data) + len(block), axis=0)
+                data[-len(block) :] = block
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                for person in list(self._rows):
+                    self._flush(person)
+        finally:
+            self._file.close()
+            if kind is not None:
+                self.partial.unlink(missing_ok=True)
+        if kind is None:
+            self.partial.replace(self.path)

@@ -1,0 +1,1 @@
+"""Generator, discriminator, GazeNet and the landmark hourglass."""

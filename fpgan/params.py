@@ -1,0 +1,272 @@
+"""params.yaml as typed sections, one a stage, validated once.
+
+`load_params` is the only way in: an unknown key, a wrong type or a value out of range raises InputError
+with the key's path, what it may be, and the nearest known key.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fpgan.errors import InputError
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Data(Section):
+    unityeyes: Path = Path("data/sample/UnityEyes")
+    """Synthetic eyes: a UnityEyes folder, or an HDF5 file of prepared eyes."""
+    mpiifacegaze: Path = Path("data/sample/MPIIFaceGaze")
+    """Real eyes: an MPIIFaceGaze folder, or an HDF5 file of prepared eyes."""
+
+
+class EyePicture(Section):
+    width: int = Field(60, ge=16, le=512, multiple_of=4)
+    height: int = Field(36, ge=16, le=512, multiple_of=4)
+    color: bool = False
+
+    @property
+    def channels(self) -> int:
+        return 3 if self.color else 1
+
+
+class SplitParams(Section):
+    validation_persons: list[str] = ["p10", "p11"]
+    """Real persons whose labels choose between epochs and settings."""
+    test_persons: list[str] = ["p12", "p13", "p14"]
+    """Real persons who are only ever tested on."""
+    synthetic_validation: float = Field(0.05, gt=0, lt=0.5)
+    """Share of the synthetic eyes, drawn at random."""
+    synthetic_test: float = Field(0.1, gt=0, lt=0.5)
+    """Share of the synthetic eyes, drawn at random."""
+
+    @model_validator(mode="after")
+    def _persons_are_disjoint(self) -> "SplitParams":
+        both = set(self.validation_persons) & set(self.test_persons)
+        if both:
+            raise ValueError(f"{', '.join(sorted(both))} in validation_persons and in test_persons")
+        if not self.test_persons:
+            raise ValueError("test_persons must name at least one person")
+        return self
+
+
+class RenderSample(Section):
+    synthetic: int = Field(2000, ge=1)
+    """UnityEyes pictures."""
+    persons: int = Field(15, ge=1, le=100)
+    """MPIIFaceGaze persons."""
+    pictures_per_person: int = Field(60, ge=1)
+    seed: int = Field(0, ge=0)
+
+
+class PrepareUnityEyes(Section):
+    crop: Literal["corners", "reference"] = "corners"
+    """corners: centred midway between the eye's corners; reference: FP-GAN's crop, on the lid margin's box."""
+    crop_width: float = Field(1.3, gt=0.5, lt=4)
+    """Width of the crop, in eye widths."""
+    max_bad_fraction: float = Field(0.05, ge=0, lt=1)
+    """Share of broken samples beyond which the stage fails."""
+
+
+class PrepareMPIIFaceGaze(Section):
+    eye: Literal["both", "evaluated", "left", "right"] = "both"
+    focal_length: float = Field(960, gt=0)
+    """Pixels, of the normalized camera, for a picture 60 wide; scaled with the width."""
+    distance: float = Field(600, gt=0)
+    """Millimetres from the normalized camera to the eye."""
+    max_bad_fraction: float = Field(0.05, ge=0, lt=1)
+    """Share of broken samples beyond which the stage fails."""
+
+
+class Augmentation(Section):
+    """Random changes of training eyes; landmarks move with the picture, gaze does not change."""
+
+    shift: float = Field(0.05, ge=0, le=0.5)
+    """Largest shift, as a share of the picture's size."""
+    scale: float = Field(0.1, ge=0, lt=1)
+    """Largest change of size."""
+    brightness: float = Field(0.2, ge=0, le=1)
+    contrast: float = Field(0.2, ge=0, le=1)
+    blur: float = Field(0.3, ge=0, le=1)
+    """Probability of a Gaussian blur."""
+    noise: float = Field(0.05, ge=0, le=1)
+    """Largest standard deviation of pixel noise, as a share of the grey range."""
+
+
+class Training(Section):
+    """What the trainings of both feature networks have in common."""
+
+    epochs: int = Field(20, ge=1)
+    batch_size: int = Field(64, ge=2)
+    learning_rate: float = Field(1e-3, gt=0)
+    """The highest: it rises for a tenth of the steps, then falls along a cosine to 0."""
+    seed: int = Field(0, ge=0)
+    augmentation: Augmentation = Augmentation()
+
+
+class TrainGaze(Training):
+    network: Literal["simgan", "reference"] = "simgan"
+    """simgan: Shrivastava et al.'s GazeNet (9 600 flattened inputs); reference: FP-GAN's reading of it
+    (a hidden layer of 9 600 units)."""
+
+
+class TrainLandmarks(Training):
+    modules: int = Field(3, ge=1, le=8)
+    """Stacked hourglasses."""
+    features: int = Field(64, ge=4)
+    """Feature maps of each hourglass."""
+
+
+class GANWeights(Section):
+    """Weights of the loss terms beside the adversarial one; 0 leaves a term out."""
+
+    cycle_synthetic: float = Field(10, ge=0)
+    """|F(G(s)) - s|"""
+    cycle_real: float = Field(10, ge=0)
+    """|G(F(r)) - r|"""
+    self_regularization: float = Field(0, ge=0)
+    """|G(s) - s| + |F(r) - r|: FP-GAN's "identity", SimGAN's self-regularisation."""
+    identity: float = Field(0, ge=0)
+    """|G(r) - r| + |F(s) - s|: CycleGAN's identity loss."""
+    gaze: float = Field(0, ge=0)
+    """Squared difference of the gaze of an eye and of its translation."""
+    landmarks: float = Field(0, ge=0)
+    """Squared difference of the landmarks, as shares of the picture's size."""
+
+
+class GeneratorParams(Section):
+    filters: int = Field(64, ge=4)
+    """Feature maps of the first layer."""
+    residual_blocks: int = Field(6, ge=1)
+
+
+class DiscriminatorParams(Section):
+    filters: int = Field(64, ge=4)
+    """Feature maps of the first layer."""
+    layers: int = Field(4, ge=1, le=4)
+    """Convolutions of stride 2; four see the whole of a 36 x 60 picture."""
+
+
+class TrainGAN(Section):
+    steps: int = Field(150_000, ge=1)
+    batch_size: int = Field(8, ge=1)
+    learning_rate: float = Field(2e-4, gt=0)
+    """Constant for the first half of the steps, then linear to 0."""
+    beta1: float = Field(0.5, ge=0, lt=1)
+    real_label: float = Field(0.9, gt=0, le=1)
+    """What a discriminator is to answer to a real picture (one-sided label smoothing)."""
+    pool_size: int = Field(50, ge=0)
+    """Earlier translations a discriminator is shown as well."""
+    generator: GeneratorParams = GeneratorParams()
+    discriminator: DiscriminatorParams = DiscriminatorParams()
+    weights: GANWeights = GANWeights()
+    real_eyes: Literal["training_persons", "all_persons"] = "training_persons"
+    """Whether test persons' pictures are seen, unlabelled."""
+    tick: int = Field(100, ge=1)
+    """Steps between two log entries."""
+    grid_every: int = Field(500, ge=1)
+    """Steps between two translations of the fixed grid."""
+    checkpoint_every: int = Field(500, ge=1)
+    seed: int = Field(0, ge=0)
+
+
+class Translate(Section):
+    batch_size: int = Field(256, ge=1)
+
+
+class Tracking(Section):
+    experiment: str = Field("fpgan", min_length=1)
+    """MLflow experiment that the runs go to."""
+
+
+class Params(Section):
+    data: Data = Data()
+    eyes: EyePicture = EyePicture()
+    split: SplitParams = SplitParams()
+    render_sample: RenderSample = RenderSample()
+    prepare_unityeyes: PrepareUnityEyes = PrepareUnityEyes()
+    prepare_mpiifacegaze: PrepareMPIIFaceGaze = PrepareMPIIFaceGaze()
+    train_gaze: TrainGaze = TrainGaze()
+    train_landmarks: TrainLandmarks = TrainLandmarks()
+    train_gan: TrainGAN = TrainGAN()
+    translate: Translate = Translate()
+    tracking: Tracking = Tracking()
+
+
+def load_params(path: Path, overrides: list[str] | None = None) -> Params:
+    """The parameters in a YAML file, with `section.key=value` overrides applied on top.
+
+    Raises InputError when the file cannot be read or anything in it is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); name a parameter file with --params") from None
+    try:
+        values = yaml.safe_load(text) or {}
+        lines = _key_lines(yaml.compose(text))
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: expected sections such as 'train_gan:', found {type(values).__name__}")
+    overridden = set()
+    for override in overrides or []:
+        overridden.add(_apply_override(values, override))
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        problems = []
+        for detail in error.errors():
+            key = ".".join(str(part) for part in detail["loc"])
+            where = "--set" if key in overridden else f"{path}:{lines[key]}" if key in lines else str(path)
+            problems.append(f"{where}: {key}: {_explain(detail)}")
+        raise InputError("\n".join(problems)) from None
+
+
+def _key_lines(node: yaml.Node | None, prefix: str = "") -> dict[str, int]:
+    """Line of every key path in a composed YAML document."""
+    lines: dict[str, int] = {}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            path = f"{prefix}{key.value}"
+            lines[path] = key.start_mark.line + 1
+            lines |= _key_lines(value, path + ".")
+    return lines
+
+
+def _apply_override(values: dict[str, Any], override: str) -> str:
+    """Sets one `section.key=value` in place and returns its key path."""
+    key, equals, text = override.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise InputError(f"--set {override}: expected section.key=value, such as train_gan.steps=100")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"--set {override}: the value is not valid YAML: {error}") from None
+    section = values
+    for part in parts[:-1]:
+        section = section.setdefault(part, {})
+        if not isinstance(section, dict):
+            raise InputError(f"--set {override}: '{part}' is a value, not a section")
+    section[parts[-1]] = value
+    return ".".join(parts)
+
+
+def _explain(detail: Any) -> str:
+    """One validation error in words, with what the key may be or the nearest known key."""
+    message: str = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "extra_forbidden":
+        section: Any = Params
+        for part in detail["loc"][:-1]:
+            section = section.model_fields[part].annotation
+        known = list(section.model_fields)
+        near = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        return f"unknown key; {hint}Known here: {', '.join(known)}"
+    return f"{message[0].lower()}{message[1:]}; found {detail['input']!r}"

@@ -1,0 +1,1 @@
+"""The built-in sample data: procedural eyes, written in both raw formats."""
