@@ -21,6 +21,7 @@ from fpgan.errors import InputError
 LANDMARKS = 18  # 8 on the eyelid margin, 8 on the iris edge, the iris centre, the eyeball centre
 LABELS = {"gaze": (2,), "head": (2,), "landmarks": (LANDMARKS, 2)}
 BUFFERED_EYES = 256
+DAMAGED = (OSError, RuntimeError, KeyError, ValueError)  # what h5py raises on reading a damaged file
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,12 @@ class Eyes:
     @property
     def has_gaze(self) -> NDArray[np.bool_]:
         """(N,) whether the gaze of each eye is known."""
-        return np.isfinite(self.gaze).all(axis=1)
+        return np.all(np.isfinite(self.gaze), axis=1)
 
     @property
     def has_landmarks(self) -> NDArray[np.bool_]:
         """(N,) whether all landmarks of each eye are known."""
-        return np.isfinite(self.landmarks).all(axis=(1, 2))
+        return np.all(np.isfinite(self.landmarks), axis=(1, 2))
 
 
 def equalize(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -89,19 +90,30 @@ def open_eyes(path: Path) -> Iterator[h5py.File]:
     except OSError as error:
         raise InputError(f"{path}: not a readable HDF5 file ({error})") from None
     with file:
-        _check_layout(path, file)
+        try:
+            _check_layout(path, file)
+        except DAMAGED as error:
+            raise InputError(f"{path}: damaged HDF5 file ({error})") from None
         yield file
 
 
+def person_groups(file: h5py.File) -> dict[str, h5py.Group]:
+    """The groups of an eye set by name; whatever else the file holds is ignored."""
+    return {name: group for name in file if isinstance(group := file.get(name), h5py.Group)}
+
+
 def _check_layout(path: Path, file: h5py.File) -> None:
-    groups = [name for name in file if isinstance(file.get(name), h5py.Group)]
+    if np.ndim(file.attrs.get("equalized", False)):
+        raise InputError(f"{path}: the attribute 'equalized' is not true or false")
+    groups = person_groups(file)
     if not groups:
         raise InputError(f"{path}: holds no groups; expected one group a person (such as 'p00')")
     size: tuple[int, ...] | None = None
-    for name in groups:
-        group = file[name]
+    for name, group in groups.items():
         image = group.get("image")
         where = f"{path}: group '{name}'"
+        if not (isinstance(name, str) and name.isprintable()):  # bytes where it is not UTF-8
+            raise InputError(f"{path}: the name {name!r} of a group is not printable text")
         if not isinstance(image, h5py.Dataset):
             raise InputError(f"{where} has no dataset 'image'")
         if image.dtype != np.uint8 or image.ndim not in (3, 4) or (image.ndim == 4 and image.shape[3] != 3):
@@ -136,7 +148,7 @@ def load_eyes(path: Path, *, equalized: bool = True) -> Eyes:
     persons: list[str] = []
     with open_eyes(path) as file:
         already = bool(file.attrs.get("equalized", False))
-        for name, group in file.items():
+        for name, group in person_groups(file).items():
             try:
                 images.append(group["image"][()])
                 count = len(images[-1])
@@ -147,7 +159,7 @@ def load_eyes(path: Path, *, equalized: bool = True) -> Eyes:
                         if known
                         else np.full((count, *shape), np.nan, np.float32)
                     )
-            except OSError as error:
+            except DAMAGED as error:
                 raise InputError(f"{path}: group '{name}' cannot be read ({error})") from None
             persons += [name] * count
     image = np.concatenate(images)

@@ -66,7 +66,7 @@ class RenderSample(Section):
 
 class PrepareUnityEyes(Section):
     crop: Literal["corners", "reference"] = "corners"
-    """corners: centred midway between the eye's corners; reference: FP-GAN's crop, on the lid margin's box."""
+    """corners: centred midway between the corners; reference: FP-GAN's, centred on the lid margin's box."""
     crop_width: float = Field(1.3, gt=0.5, lt=4)
     """Width of the crop, in eye widths."""
     max_bad_fraction: float = Field(0.05, ge=0, lt=1)
@@ -110,9 +110,9 @@ class Training(Section):
 
 
 class TrainGaze(Training):
-    network: Literal["simgan", "reference"] = "simgan"
+    network: Literal["simgan", "reference", "residual"] = "simgan"
     """simgan: Shrivastava et al.'s GazeNet (9 600 flattened inputs); reference: FP-GAN's reading of it
-    (a hidden layer of 9 600 units)."""
+    (a hidden layer of 9 600 units); residual: a small residual network, for machines without a GPU."""
 
 
 class TrainLandmarks(Training):
@@ -169,9 +169,10 @@ class TrainGAN(Section):
     """Whether test persons' pictures are seen, unlabelled."""
     tick: int = Field(100, ge=1)
     """Steps between two log entries."""
-    grid_every: int = Field(500, ge=1)
-    """Steps between two translations of the fixed grid."""
+    watch_every: int = Field(500, ge=1)
+    """Steps between two translations of the fixed grid and of the validation eyes; at a tick."""
     checkpoint_every: int = Field(500, ge=1)
+    """Steps between two checkpoints; at a tick."""
     seed: int = Field(0, ge=0)
 
 

@@ -1,0 +1,44 @@
+# Everything a newcomer needs. `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help demo test lint ui install clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+install: $(READY) ## Build the environment in .venv from the pinned versions
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "fpgan needs Python 3.11 or newer; name one with: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: $(READY) ## Run the whole pipeline on the built-in sample data
+	dvc repro
+	@fpgan report
+	@echo "Curves, translations by step and all parameters: make ui, then open http://127.0.0.1:5000"
+
+test: $(READY) ## Pass the tests, the type checker and the linter
+	ruff check .
+	ruff format --check .
+	mypy
+	pytest
+
+lint: $(READY) ## Format the code and mend what the linter can
+	ruff format .
+	ruff check --fix .
+
+ui: $(READY) ## Open MLflow on http://127.0.0.1:5000
+	mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000
+
+clean: ## Remove the environment and all caches; data, models and runs stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

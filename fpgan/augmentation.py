@@ -1,0 +1,63 @@
+"""Augmentation of training eyes: picture and landmarks move together, and the outcome is a pure function
+of (seed, epoch, row), so that a resumed training sees what an unbroken one does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it looks for updates over the network on import
+
+import albumentations
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgan.eyes import LANDMARKS
+
+if TYPE_CHECKING:
+    from fpgan.params import Augmentation
+
+Augment = Callable[
+    [NDArray[np.uint8], NDArray[np.float32], NDArray[np.integer], int],
+    tuple[NDArray[np.uint8], NDArray[np.float32]],
+]
+"""(images (N, H, W[, 3]), landmarks (N, 18, 2), rows (N,), epoch) -> images, landmarks."""
+
+
+def make_augmentation(params: Augmentation, seed: int) -> Augment:
+    """An augmentation for `training.estimator.train_estimator`."""
+    pipeline = albumentations.Compose(
+        [
+            albumentations.Affine(
+                translate_percent=(-params.shift, params.shift),
+                scale=(1 - params.scale, 1 + params.scale),
+                border_mode=cv2.BORDER_REPLICATE,
+                p=1,
+            ),
+            albumentations.RandomBrightnessContrast(params.brightness, params.contrast, p=1),
+            albumentations.GaussianBlur(blur_limit=0, sigma_limit=(0.3, 1.2), p=params.blur),
+            albumentations.GaussNoise(std_range=(0, params.noise), p=float(params.noise > 0)),
+        ],
+        keypoint_params=albumentations.KeypointParams(format="xy", remove_invisible=False),
+    )
+
+    def augment(
+        images: NDArray[np.uint8], landmarks: NDArray[np.float32], rows: NDArray[np.integer], epoch: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        changed, moved = np.empty_like(images), np.empty_like(landmarks)
+        for i, row in enumerate(rows):
+            pipeline.set_random_seed(
+                int(np.random.SeedSequence([seed, epoch, int(row)]).generate_state(1)[0])
+            )
+            known = np.isfinite(landmarks[i]).all()
+            picture = images[i] if images.ndim == 4 else images[i][..., None]
+            result = pipeline(
+                image=picture, keypoints=landmarks[i] if known else np.zeros((0, 2), np.float32)
+            )
+            changed[i] = result["image"].reshape(images.shape[1:])
+            moved[i] = np.reshape(result["keypoints"], (LANDMARKS, 2)) if known else np.nan
+        return changed, moved
+
+    return augment

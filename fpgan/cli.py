@@ -1,0 +1,142 @@
+"""The command line: one command a stage; it parses, calls one function and prints. Stages load lazily."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fpgan.errors import InputError
+
+if TYPE_CHECKING:
+    from fpgan.params import Params
+
+app = typer.Typer(
+    help="FP-GAN: translates eyes between synthetic and real pictures and measures what that does to gaze.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+DATA, NETWORKS, RESULTS = "Data", "Networks", "Results"
+
+ParamsOption = Annotated[Path, typer.Option("--params", help="Parameter file.", metavar="FILE")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", help="Change one parameter for this call; may be repeated.", metavar="SECTION.KEY=VALUE"
+    ),
+]
+DEFAULT_PARAMS = Path("params.yaml")
+
+
+class Domain(StrEnum):
+    synthetic = "synthetic"
+    translated = "translated"
+    real = "real"
+
+
+class Direction(StrEnum):
+    s2r = "s2r"
+    r2s = "r2s"
+
+
+def _load(params: Path, changes: list[str] | None) -> "Params":
+    from fpgan.params import load_params
+
+    return load_params(params, changes)
+
+
+@app.command(rich_help_panel=DATA)
+def render_sample(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+    """Render the built-in sample data, in both raw formats."""
+    from fpgan.stages.render_sample import render_sample
+
+    print(render_sample(_load(params, changes)))
+
+
+@app.command(rich_help_panel=DATA)
+def prepare_unityeyes(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+    """Crop UnityEyes pictures, with gaze, head pose and landmarks, into an eye set."""
+    from fpgan.stages.prepare import prepare_eyes
+
+    print(prepare_eyes(_load(params, changes), "unityeyes"))
+
+
+@app.command(rich_help_panel=DATA)
+def prepare_mpiifacegaze(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+    """Normalize the eyes of MPIIFaceGaze pictures into an eye set."""
+    from fpgan.stages.prepare import prepare_eyes
+
+    print(prepare_eyes(_load(params, changes), "mpiifacegaze"))
+
+
+@app.command(rich_help_panel=NETWORKS)
+def train_gaze(
+    on: Annotated[Domain, typer.Option("--on", help="Eyes to train on.")] = Domain.synthetic,
+    params: ParamsOption = DEFAULT_PARAMS,
+    changes: SetOption = None,
+) -> None:
+    """Train a gaze estimator on synthetic, translated or real eyes."""
+    from fpgan.stages.train_estimators import train_gaze_stage
+
+    print(train_gaze_stage(_load(params, changes), on.value))
+
+
+@app.command(rich_help_panel=NETWORKS)
+def train_landmarks(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+    """Train the landmark network on synthetic eyes."""
+    from fpgan.stages.train_estimators import train_landmarks_stage
+
+    print(train_landmarks_stage(_load(params, changes)))
+
+
+@app.command(rich_help_panel=NETWORKS)
+def train_gan(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+    """Train both generators between the two eye sets."""
+    from fpgan.stages.train_gan import train_gan_stage
+
+    print(train_gan_stage(_load(params, changes)))
+
+
+@app.command(rich_help_panel=RESULTS)
+def translate(
+    direction: Annotated[Direction, typer.Option(help="s2r: synthetic to real; r2s: real to synthetic.")],
+    params: ParamsOption = DEFAULT_PARAMS,
+    changes: SetOption = None,
+) -> None:
+    """Translate every eye of a set into the other domain."""
+    from fpgan.stages.translate import translate_stage
+
+    print(translate_stage(_load(params, changes), direction.value))
+
+
+@app.command(rich_help_panel=RESULTS)
+def evaluate(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+    """Measure gaze errors with and without translation, and what translation preserves."""
+    from fpgan.stages.evaluate import evaluate_stage
+
+    print(evaluate_stage(_load(params, changes)))
+
+
+@app.command(rich_help_panel=RESULTS)
+def report() -> None:
+    """Print the last evaluation again, and where its pictures are."""
+    from fpgan.layout import METRICS
+    from fpgan.report import evaluation_report
+
+    print(evaluation_report(METRICS))
+
+
+def main() -> None:
+    """Runs a command: exit code 2 for a user's mistake, 1 for a training that diverged, no traceback."""
+    try:
+        app()
+    except InputError as error:
+        print(f"fpgan: {error}", file=sys.stderr)
+        sys.exit(2)
+    except FloatingPointError as error:
+        print(f"fpgan: {error}", file=sys.stderr)
+        sys.exit(1)

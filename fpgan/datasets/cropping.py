@@ -1,0 +1,60 @@
+"""Cutting an upright rectangle out of a picture, at any place and size, without aliasing."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A rectangle in a picture.
+
+    Its edges are in pixels from the picture's left and upper edge, so pixel i spans i to i + 1 and has
+    its centre at i + 0.5; points, as everywhere, count from the centre of the first pixel.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @classmethod
+    def around(cls, center: NDArray[np.floating], width: float, height: float) -> "Crop":
+        """The rectangle with its centre at a point (2,)."""
+        x, y = center + 0.5
+        return cls(float(x) - width / 2, float(y) - height / 2, width, height)
+
+    def scaled(self, factor: float) -> "Crop":
+        """The same rectangle in the picture resized by a factor."""
+        return Crop(self.left * factor, self.top * factor, self.width * factor, self.height * factor)
+
+    def cut(self, picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+        """The part of a picture (H, W) or (H, W, 3) in the rectangle, resampled to height x width.
+
+        Beyond its border the picture is continued with its border pixels.
+        """
+        # Bilinear samples no further apart than the picture's pixels, then their mean: an area average.
+        finer = max(1, math.ceil(max(self.width / width, self.height / height)))
+        x_step, y_step = self.width / (width * finer), self.height / (height * finer)
+        to_picture = np.array(
+            [
+                [x_step, 0, self.left + x_step / 2 - 0.5],
+                [0, y_step, self.top + y_step / 2 - 0.5],
+            ]
+        )
+        samples = cv2.warpAffine(
+            picture,
+            to_picture,
+            (width * finer, height * finer),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return np.asarray(cv2.resize(samples, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+    def move(self, points: NDArray[np.floating], width: int, height: int) -> NDArray[np.floating]:
+        """Points (..., 2) of the picture as points of the height x width cut."""
+        scale = np.array([width / self.width, height / self.height])
+        return (points + 0.5 - [self.left, self.top]) * scale - 0.5

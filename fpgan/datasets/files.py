@@ -1,0 +1,108 @@
+"""Reading files and numbers of a dataset that may be damaged or hostile.
+
+Every function raises SampleError, naming the file, for what it cannot read.
+"""
+
+import re
+import struct
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+
+from fpgan.datasets.report import SampleError
+
+MAX_BYTES = 64 << 20
+MAX_PIXELS = 1 << 26
+MAX_SIDE = 32766  # of what OpenCV resamples
+# The JPEG decoder can shrink while it decodes, at a fraction of the cost: (grey, colour) modes by factor.
+REDUCTIONS = {
+    8: (cv2.IMREAD_REDUCED_GRAYSCALE_8, cv2.IMREAD_REDUCED_COLOR_8),
+    4: (cv2.IMREAD_REDUCED_GRAYSCALE_4, cv2.IMREAD_REDUCED_COLOR_4),
+    2: (cv2.IMREAD_REDUCED_GRAYSCALE_2, cv2.IMREAD_REDUCED_COLOR_2),
+    1: (cv2.IMREAD_GRAYSCALE, cv2.IMREAD_COLOR),
+}
+NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+LARGEST_NUMBER = 1e5  # of any pixel, millimetre, degree or radian in the raw formats
+
+
+def parse_number(text: str) -> float:
+    """A decimal number; ValueError for anything else: nan, infinities, implausibly large values."""
+    if not re.fullmatch(NUMBER, text):
+        raise ValueError(f"'{text[:40]}' is not a number")
+    value = float(text)
+    if abs(value) > LARGEST_NUMBER:
+        raise ValueError(f"{text[:40]} is not a plausible number")
+    return value
+
+
+def read_bytes(root: Path, name: str) -> bytes:
+    """Content of a file named relative to `root`, an absolute path without symbolic links.
+
+    A name or link that leads out of `root` is never opened.
+    """
+    try:
+        path = (root / name).resolve()
+        if not path.is_relative_to(root):
+            raise SampleError(name, None, f"leads out of the dataset's folder, to {path}")
+        if not path.is_file():
+            raise SampleError(name, None, "no such file")
+        if path.stat().st_size > MAX_BYTES:
+            raise SampleError(name, None, f"is larger than {MAX_BYTES >> 20} MiB")
+        return path.read_bytes()
+    except (OSError, ValueError, RuntimeError) as error:  # names too long, zero bytes, loops of links
+        raise SampleError(name, None, f"cannot be read ({error})") from None
+
+
+@dataclass(frozen=True)
+class JPEG:
+    """A JPEG file in memory, complete from its first to its last marker, not yet decoded."""
+
+    name: str
+    data: bytes
+    width: int
+    height: int
+
+    def decode(self, *, color: bool, reduction: int = 1) -> NDArray[np.uint8]:
+        """The pixels, (height, width) grey or (height, width, 3) RGB, shrunk by a factor in REDUCTIONS."""
+        # Labels count the stored pixels, whatever orientation the camera noted.
+        mode = REDUCTIONS[reduction][color] | cv2.IMREAD_IGNORE_ORIENTATION
+        pixels: MatLike | None = None
+        with suppress(cv2.error):
+            pixels = cv2.imdecode(np.frombuffer(self.data, np.uint8), mode)
+        if pixels is None:
+            raise SampleError(self.name, None, "does not decode as a picture")
+        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if color else pixels, np.uint8)
+
+
+def read_jpeg(root: Path, name: str) -> JPEG:
+    """A JPEG file named relative to `root`, checked to be whole and of a bearable size."""
+    data = read_bytes(root, name)
+    if not data.startswith(b"\xff\xd8"):
+        raise SampleError(name, None, "is not a JPEG picture")
+    # The decoder fills what is missing with grey and says nothing. Some cameras pad with zeros.
+    if not data.rstrip(b"\0").endswith(b"\xff\xd9"):
+        raise SampleError(name, None, "is cut off: the JPEG data has no end marker")
+    width, height = _jpeg_size(data) or (0, 0)
+    if not 0 < width * height <= MAX_PIXELS or max(width, height) > MAX_SIDE:
+        raise SampleError(name, None, f"has a broken header: {width} x {height} pixels")
+    return JPEG(name, data, width, height)
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """(width, height) in a JPEG's frame header, None without one (ISO/IEC 10918-1, annex B)."""
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # a fill byte
+            at += 1
+            continue
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
+            return width, height
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return None

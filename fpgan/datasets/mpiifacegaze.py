@@ -1,0 +1,176 @@
+"""MPIIFaceGaze pictures (Zhang et al., CVPR Workshops 2017) into a prepared eye set.
+
+A folder holds, a person, pXX/pXX.txt with a line a picture, the pictures it names, and
+pXX/Calibration/Camera.mat. Every eye is normalized (see `normalization`), and the subject's right eye
+mirrored, so that the inner corner is on the picture's left.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgan.datasets.calibration import read_camera
+from fpgan.datasets.face_model import Side, eye_center, head_angles
+from fpgan.datasets.files import parse_number, read_bytes, read_jpeg
+from fpgan.datasets.normalization import Camera, NormalizedCamera, normalize_picture, rotation_towards
+from fpgan.datasets.preparation import PreparedEye, write_eyes
+from fpgan.datasets.report import Report, SampleError
+from fpgan.errors import InputError
+from fpgan.gaze import mirror, vectors_to_angles
+from fpgan.params import EyePicture, PrepareMPIIFaceGaze
+
+COLUMNS = 28
+REFERENCE_WIDTH = 60  # pixels of the picture that params.focal_length is given for
+STEEPEST = np.cos(np.radians(85))  # between the line of sight and the direction of a gaze or head
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a person's annotation."""
+
+    person: str
+    number: int
+    text: bytes
+
+    @property
+    def file(self) -> str:
+        return f"{self.person}/{self.person}.txt"
+
+    def error(self, reason: str) -> SampleError:
+        return SampleError(self.file, self.number, reason)
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What one line says; millimetres, camera frame."""
+
+    picture: str
+    head_rotation: NDArray[np.floating]
+    """(3, 3), from the face model's frame."""
+    head_translation: NDArray[np.floating]
+    """(3,)"""
+    gaze_target: NDArray[np.floating]
+    """(3,)"""
+    evaluated_eye: Side
+
+
+def prepare_mpiifacegaze(
+    source: Path,
+    output: Path,
+    picture: EyePicture,
+    params: PrepareMPIIFaceGaze,
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> Report:
+    """Normalizes the eyes of an MPIIFaceGaze folder and writes them with gaze and head, a group a person.
+
+    `progress` is told the number of annotation lines done and of all. Raises InputError when the folder,
+    an annotation or a camera is absent or broken, or when too many lines are bad.
+    """
+    if not source.is_dir():
+        raise InputError(f"{source}: no such folder; expected MPIIFaceGaze's p00, p01, ...")
+    root = source.resolve()
+    persons = sorted(path.name for path in source.glob("p[0-9][0-9]") if path.is_dir())
+    if not persons:
+        raise InputError(f"{source}: holds no persons; expected MPIIFaceGaze's folders p00, p01, ...")
+    cameras = {person: read_camera(root, person) for person in persons}
+    lines = sum(1 for person in persons for _ in _lines(root, person))
+    normalized = NormalizedCamera(
+        params.focal_length * picture.width / REFERENCE_WIDTH, params.distance, picture.width, picture.height
+    )
+    return write_eyes(
+        output,
+        ("gaze", "head"),
+        (line for person in persons for line in _lines(root, person)),
+        partial(_prepare_line, root, cameras, normalized, picture.color, params.eye),
+        Report(str(source), lines, dict.fromkeys(persons, 0)),
+        max_bad_fraction=params.max_bad_fraction,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def _lines(root: Path, person: str) -> Iterator[Line]:
+    """The lines of a person's annotation, empty ones left out; InputError when it cannot be read."""
+    name = f"{person}/{person}.txt"
+    try:
+        content = read_bytes(root, name)
+    except SampleError as error:
+        raise InputError(f"{root / name}: {error}; expected the person's annotation") from None
+    for number, text in enumerate(content.split(b"\n"), 1):
+        if text.strip():
+            yield Line(person, number, text)
+
+
+def parse_line(line: Line) -> Annotation:
+    """A line's annotation; SampleError when it is malformed."""
+    try:
+        columns = line.text.decode().split()
+        if len(columns) != COLUMNS:
+            raise ValueError(f"{len(columns)} columns; expected {COLUMNS}")
+        values = np.array([parse_number(column) for column in columns[1:-1]])
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise line.error(str(error)) from None
+    sides: dict[str, Side] = {"left": "left", "right": "right"}
+    evaluated = sides.get(columns[-1])
+    if evaluated is None:
+        raise line.error(f"the evaluated eye is '{columns[-1][:40]}'; expected left or right")
+    # After the path: screen point 2, landmarks 12, rotation 3, translation 3, face centre 3, target 3.
+    rotation, _ = cv2.Rodrigues(values[14:17])
+    return Annotation(columns[0], np.asarray(rotation), values[17:20], values[23:26], evaluated)
+
+
+def _prepare_line(
+    root: Path,
+    cameras: dict[str, Camera],
+    normalized: NormalizedCamera,
+    color: bool,
+    eye: str,
+    line: Line,
+) -> list[PreparedEye]:
+    annotation = parse_line(line)
+    try:
+        pixels = read_jpeg(root, str(Path(line.person) / annotation.picture)).decode(color=color)
+    except SampleError as error:
+        raise line.error(f"{annotation.picture[:200]} {error}") from None
+    sides: list[Side] = ["right", "left"]
+    if eye == "evaluated":
+        sides = [annotation.evaluated_eye]
+    elif eye != "both":
+        sides = [side for side in sides if side == eye]
+    return [
+        _normalize_eye(line, annotation, side, pixels, cameras[line.person], normalized) for side in sides
+    ]
+
+
+def _normalize_eye(
+    line: Line,
+    annotation: Annotation,
+    side: Side,
+    pixels: NDArray[np.uint8],
+    camera: Camera,
+    normalized: NormalizedCamera,
+) -> PreparedEye:
+    center = eye_center(side, annotation.head_rotation, annotation.head_translation)
+    gaze = annotation.gaze_target - center
+    sight = center / np.linalg.norm(center)
+    if not (center[2] > 0 and sight @ annotation.head_rotation[:, 2] > STEEPEST):
+        raise line.error("the head is not before the camera, or faces away from it")
+    if not -sight @ gaze > STEEPEST * np.linalg.norm(gaze):
+        raise line.error("the gaze target lies behind the eye")
+    x, y = camera.project(center[None])[0]
+    if not (0 <= x < pixels.shape[1] and 0 <= y < pixels.shape[0]):
+        raise line.error(f"the {side} eye lies outside the picture, at ({x:.0f}, {y:.0f})")
+    rotation = rotation_towards(center, annotation.head_rotation)
+    image = normalize_picture(pixels, camera, normalized, center, rotation)
+    gaze_angles = vectors_to_angles(rotation @ gaze)
+    head = head_angles(rotation @ annotation.head_rotation)
+    if side == "right":
+        image, gaze_angles, head = np.ascontiguousarray(image[:, ::-1]), mirror(gaze_angles), mirror(head)
+    return PreparedEye(line.person, image, gaze_angles, head)

@@ -1,0 +1,118 @@
+"""Data normalization: the eye as a virtual camera would see it.
+
+Zhang, Sugano, Bulling: Revisiting Data Normalization for Appearance-Based Gaze Estimation, ETRA 2018. The
+virtual camera stands where the real one does, looks straight at the eye's centre, is rolled so that the
+head's x axis is level, and stands, by scaling, at a fixed distance. Pictures are warped accordingly;
+directions are rotated and not scaled.
+"""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+NODE_STEP = 4  # pixels
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A real camera."""
+
+    matrix: Array
+    """(3, 3), pixels; points count from the centre of the first pixel."""
+    distortion: Array
+    """(4,), (5,), (8,), (12,) or (14,) coefficients, in OpenCV's order."""
+
+    def project(self, points: Array) -> Array:
+        """Pixels (N, 2) of points (N, 3) in the camera frame."""
+        zero = np.zeros(3)
+        pixels, _ = cv2.projectPoints(points[:, None], zero, zero, self.matrix, self.distortion)
+        return np.asarray(pixels, np.float64).reshape(-1, 2)
+
+
+@dataclass(frozen=True)
+class NormalizedCamera:
+    """The virtual camera; its axis meets the middle of its picture."""
+
+    focal_length: float
+    """Pixels."""
+    distance: float
+    """Millimetres from the camera to the eye's centre."""
+    width: int
+    height: int
+
+    @property
+    def matrix(self) -> Array:
+        """(3, 3), pixels; points count from the centre of the first pixel."""
+        return np.array(
+            [
+                [self.focal_length, 0, (self.width - 1) / 2],
+                [0, self.focal_length, (self.height - 1) / 2],
+                [0, 0, 1],
+            ]
+        )
+
+
+def rotation_towards(center: Array, head_rotation: Array) -> Array:
+    """Rotation (3, 3) from the camera frame into that of a camera that looks at `center` (3,).
+
+    Its x axis lies in the plane of the line of sight and the x axis of the head, whose rotation (3, 3)
+    is in the camera frame; the two must not be parallel.
+    """
+    forward = center / np.linalg.norm(center)
+    down = np.cross(forward, head_rotation[:, 0])
+    down /= np.linalg.norm(down)
+    return np.stack([np.cross(down, forward), down, forward])
+
+
+def warp_matrix(camera: Camera, normalized: NormalizedCamera, center: Array, rotation: Array) -> Array:
+    """K_n S R K^-1 (3, 3): undistorted pixels of the real camera to pixels of the virtual one.
+
+    `center` (3,) is the eye's, in millimetres, `rotation` (3, 3) that of `rotation_towards`.
+    """
+    scaling = np.diag([1, 1, normalized.distance / np.linalg.norm(center)])
+    return normalized.matrix @ scaling @ rotation @ np.linalg.inv(camera.matrix)
+
+
+def normalize_picture(
+    picture: NDArray[np.uint8],
+    camera: Camera,
+    normalized: NormalizedCamera,
+    center: Array,
+    rotation: Array,
+) -> NDArray[np.uint8]:
+    """The picture (height, width) or (height, width, 3) that the virtual camera takes of the eye.
+
+    Each of its pixels is looked up where the lens put it, so the distortion is undone only where needed.
+    Beyond its border the picture is continued with its border pixels. Arguments as in `warp_matrix`.
+    """
+    warp = warp_matrix(camera, normalized, center, rotation)
+    # Bilinear samples no further apart than the picture's pixels, then their mean: an area average.
+    magnification = (
+        camera.matrix[0, 0] / np.linalg.norm(center) * normalized.distance / normalized.focal_length
+    )
+    finer = max(1, math.ceil(magnification))
+    x_nodes, x_weights = _interpolation(normalized.width, finer)
+    y_nodes, y_weights = _interpolation(normalized.height, finer)
+    nodes = np.stack([*np.meshgrid(x_nodes, y_nodes), np.ones((len(y_nodes), len(x_nodes)))], axis=-1)
+    rays = nodes.reshape(-1, 3) @ np.linalg.inv(warp @ camera.matrix).T
+    places = camera.project(rays).reshape(len(y_nodes), len(x_nodes), 2)
+    x, y = ((y_weights @ places[..., axis] @ x_weights.T).astype(np.float32) for axis in (0, 1))
+    samples = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    size = (normalized.width, normalized.height)
+    return np.asarray(cv2.resize(samples, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _interpolation(length: int, finer: int) -> tuple[Array, Array]:
+    """Places where the map is computed along a side, and weights (length * finer, places) for the samples.
+
+    Within NODE_STEP pixels perspective and lens are linear to a hundredth of a pixel; computing the map
+    for every sample would take longer than decoding the picture.
+    """
+    nodes = np.linspace(-0.5, length - 0.5, math.ceil(length / NODE_STEP) + 1)
+    samples = (np.arange(length * finer) + 0.5) / finer - 0.5
+    return nodes, np.array([np.interp(samples, nodes, one) for one in np.eye(len(nodes))]).T

@@ -1,0 +1,89 @@
+"""What the preparations have in common: samples in, an eye set and a report out."""
+
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgan.datasets.parallel import available_cpus, map_in_order
+from fpgan.datasets.report import BadSample, Report, SampleError
+from fpgan.errors import InputError
+from fpgan.eyes import EyeWriter
+
+CHUNK = 64  # samples a worker takes at a time
+Sample = TypeVar("Sample")
+Progress = Callable[[int, int], object]
+"""Told the number of samples done and of all samples."""
+
+
+@dataclass(frozen=True)
+class PreparedEye:
+    """One eye, as in `fpgan.eyes`; None where a label is not known."""
+
+    person: str
+    image: NDArray[np.uint8]
+    gaze: NDArray[np.floating] | None = None
+    head: NDArray[np.floating] | None = None
+    landmarks: NDArray[np.floating] | None = None
+
+
+def write_eyes(
+    output: Path,
+    labels: Collection[str],
+    samples: Iterable[Sample],
+    prepare_sample: Callable[[Sample], list[PreparedEye]],
+    report: Report,
+    *,
+    equalized: bool = False,
+    max_bad_fraction: float,
+    workers: int | None,
+    progress: Progress | None,
+) -> Report:
+    """Prepares the `report.samples` samples and writes their eyes to `output`, which appears when complete.
+
+    `prepare_sample` must be picklable and raises SampleError for a bad sample; `workers` None means one a
+    CPU, and the result is the same for any number. Fills and returns the report. Raises InputError as soon
+    as too many samples are bad, or when no eye is left.
+    """
+    done = 0
+    chunks = _chunks(samples)
+    workers = min(available_cpus() if workers is None else workers, math.ceil(report.samples / CHUNK))
+    with EyeWriter(output, labels=labels, equalized=equalized) as writer:
+        for size, eyes, bad in map_in_order(partial(_prepare_chunk, prepare_sample), chunks, workers):
+            for eye in eyes:
+                writer.append(eye.person, eye.image, eye.gaze, eye.head, eye.landmarks)
+            report.bad += bad
+            report.check(max_bad_fraction)
+            done += size
+            if progress:
+                progress(done, report.samples)
+        if not writer.counts:
+            raise InputError(f"{report.source}: holds no eyes")
+    report.counts |= writer.counts
+    return report
+
+
+def _chunks(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
+    rest = iter(samples)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
+
+
+def _prepare_chunk(
+    prepare_sample: Callable[[Sample], list[PreparedEye]], chunk: list[Sample]
+) -> tuple[int, list[PreparedEye], list[BadSample]]:
+    """Number of samples, and the eyes and the bad samples among them."""
+    eyes: list[PreparedEye] = []
+    bad: list[BadSample] = []
+    for sample in chunk:
+        try:
+            eyes += prepare_sample(sample)
+        except SampleError as error:
+            bad.append(error.sample)
+    return len(chunk), eyes, bad

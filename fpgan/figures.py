@@ -1,0 +1,136 @@
+"""Figures from eyes and errors, each a matplotlib figure to be saved."""
+
+import matplotlib
+
+matplotlib.use("Agg")  # figures go to files; no screen is needed
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from fpgan.evaluation import GazeErrors
+from fpgan.eyes import LANDMARKS, Eyes
+from fpgan.gaze import angles_to_vectors
+
+ARROW = 0.3  # length of a gaze arrow seen from the side, in picture widths
+COLUMNS = 8
+plt.rcParams.update({"figure.dpi": 130, "savefig.bbox": "tight", "font.size": 9})
+
+
+def draw_eye(
+    axes: Axes,
+    picture: NDArray[np.uint8],
+    gaze: NDArray[np.floating] | None = None,
+    landmarks: NDArray[np.floating] | None = None,
+    color: str = "tab:orange",
+) -> None:
+    """One eye (H, W[, 3]), its gaze as an arrow from the iris centre or the middle, its landmarks as dots."""
+    height, width = picture.shape[:2]
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    start = np.array([(width - 1) / 2, (height - 1) / 2])
+    if landmarks is not None and np.isfinite(landmarks).all():
+        for points, dots in ((landmarks[:8], "tab:cyan"), (landmarks[8:16], "tab:green")):
+            closed = np.concatenate([points, points[:1]])
+            axes.plot(closed[:, 0], closed[:, 1], ".-", color=dots, markersize=2, linewidth=0.6)
+        axes.plot(*landmarks[16], "+", color="tab:green", markersize=4)
+        start = landmarks[LANDMARKS - 2]
+    if gaze is not None and np.isfinite(gaze).all():
+        x, y, _ = angles_to_vectors(gaze)
+        axes.annotate(
+            "",
+            xytext=tuple(start),
+            xy=tuple(start + np.array([x, y]) * ARROW * width * 2),
+            arrowprops={"arrowstyle": "->", "color": color, "linewidth": 1.3},
+            annotation_clip=False,
+        )
+    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[])
+
+
+def eye_sheet(
+    pictures: NDArray[np.uint8], gaze: NDArray[np.floating], landmarks: NDArray[np.floating]
+) -> Figure:
+    """Eyes (N, H, W[, 3]) with their gaze and landmarks, eight a line."""
+    lines = -(-len(pictures) // COLUMNS)
+    height, width = pictures.shape[1:3]
+    figure, axes = plt.subplots(
+        lines,
+        COLUMNS,
+        figsize=(12, 12 / COLUMNS * lines * height / width),
+        squeeze=False,
+        layout="constrained",
+    )
+    for i, place in enumerate(axes.flat):
+        if i < len(pictures):
+            draw_eye(place, pictures[i], gaze[i], landmarks[i])
+        else:
+            place.axis("off")
+    return figure
+
+
+def translation_sheet(
+    before: Eyes,
+    after: Eyes,
+    *,
+    gaze_after: NDArray[np.floating] | None = None,
+    landmarks_before: NDArray[np.floating] | None = None,
+    landmarks_after: NDArray[np.floating] | None = None,
+    pairs: int = 2 * COLUMNS,
+) -> Figure:
+    """Eyes above their translations, the label's gaze as an orange arrow, an estimate's as a blue one."""
+    rows = np.linspace(0, len(before) - 1, min(pairs, len(before))).astype(int)
+    lines = -(-len(rows) // COLUMNS)
+    height, width = before.image.shape[1:3]
+    figure, axes = plt.subplots(
+        2 * lines,
+        COLUMNS,
+        figsize=(12, 24 / COLUMNS * lines * height / width),
+        squeeze=False,
+        layout="constrained",
+    )
+    for place in axes.flat:
+        place.axis("off")
+    for i, row in enumerate(rows):
+        line, column = divmod(i, COLUMNS)
+        above, below = axes[2 * line, column], axes[2 * line + 1, column]
+        draw_eye(above, before.image[row], before.gaze[row], _row(landmarks_before, row))
+        draw_eye(below, after.image[row], before.gaze[row], _row(landmarks_after, row))
+        if gaze_after is not None:
+            draw_eye(below, after.image[row], gaze_after[row], _row(landmarks_after, row), "tab:blue")
+    return figure
+
+
+def _row(values: NDArray[np.floating] | None, row: int) -> NDArray[np.floating] | None:
+    return None if values is None else values[row]
+
+
+def error_histograms(errors: dict[str, GazeErrors]) -> Figure:
+    """Angular errors of several protocols: a histogram and the cumulative share of eyes."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    most = max(float(np.percentile(e.degrees, 99)) for e in errors.values())
+    for name, e in errors.items():
+        label = f"{name.replace('_', ' ')}: mean {e.mean:.1f}, median {e.median:.1f}"
+        left.hist(e.degrees, bins=np.linspace(0, most, 40), histtype="step", linewidth=1.4, label=label)
+        right.plot(np.sort(e.degrees), np.arange(1, len(e.degrees) + 1) / len(e.degrees), linewidth=1.4)
+    left.set(xlabel="angular error, degrees", ylabel="eyes")
+    left.legend(fontsize=8, frameon=False)
+    right.set(xlabel="angular error, degrees", ylabel="share of eyes below", xlim=(0, most), ylim=(0, 1))
+    right.grid(alpha=0.3)
+    return figure
+
+
+def gaze_figure(gazes: dict[str, NDArray[np.floating]]) -> Figure:
+    """Gaze distributions of several eye sets, each (N, 2) in radians: where they overlap, and each angle."""
+    figure, (plane, pitch, yaw) = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+    for name, gaze in gazes.items():
+        degrees = np.degrees(gaze)
+        plane.plot(degrees[:, 1], degrees[:, 0], ".", markersize=2, alpha=0.4, label=name)
+        for axes, column in ((pitch, 0), (yaw, 1)):
+            axes.hist(degrees[:, column], bins=40, histtype="step", density=True, linewidth=1.4, label=name)
+    plane.set(xlabel="yaw, degrees (+: image left)", ylabel="pitch, degrees (+: up)", aspect="equal")
+    plane.invert_xaxis()  # so that an eye looking to the image's left is on the left
+    pitch.set(xlabel="gaze pitch, degrees (+: up)", ylabel="density")
+    yaw.set(xlabel="gaze yaw, degrees (+: image left)")
+    yaw.legend(frameon=False)
+    return figure

@@ -1,0 +1,70 @@
+"""The loss terms: pure functions of pictures and network outputs, each a scalar."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fpgan.networks.hourglass import heatmap_grid, soft_argmax
+
+
+def discriminator_loss(real: Tensor, fake: Tensor, real_label: float) -> Tensor:
+    """Least squares for a discriminator: real patches to `real_label`, fake ones to 0.
+
+    LSGAN (Mao et al., ICCV 2017) with one-sided label smoothing (Salimans et al., NeurIPS 2016).
+    """
+    return ((real - real_label).square().mean() + fake.square().mean()) / 2
+
+
+def adversarial_loss(fake: Tensor, real_label: float) -> Tensor:
+    """Least squares for a generator: its pictures' patches are to pass for real (Mao et al., ICCV 2017)."""
+    return (fake - real_label).square().mean()
+
+
+def cycle_loss(picture: Tensor, there_and_back: Tensor) -> Tensor:
+    """Mean absolute change of a picture translated there and back (Zhu et al., ICCV 2017)."""
+    return (there_and_back - picture).abs().mean()
+
+
+def self_regularization_loss(picture: Tensor, translation: Tensor) -> Tensor:
+    """Mean absolute change by translation (SimGAN, Shrivastava et al., CVPR 2017; FP-GAN's "identity")."""
+    return (translation - picture).abs().mean()
+
+
+def identity_loss(picture: Tensor, unchanged: Tensor) -> Tensor:
+    """Mean absolute change of a picture by the generator into its own domain (Zhu et al., ICCV 2017)."""
+    return (unchanged - picture).abs().mean()
+
+
+def gaze_loss(source: Tensor, translation: Tensor) -> Tensor:
+    """Mean squared difference of two gaze estimates (N, 2) in radians (Lee, Kim, Suh, ICLR 2018)."""
+    return functional.mse_loss(translation, source)
+
+
+def landmark_loss(source: Tensor, translation: Tensor, height: int, width: int) -> Tensor:
+    """Mean squared difference of landmarks (N, 18, 2) in pixels, as shares of the picture's size (FP-GAN)."""
+    size = source.new_tensor([width, height])
+    return functional.mse_loss(translation / size, source / size)
+
+
+def heatmap_loss(heatmaps: list[Tensor], landmarks: Tensor, sigma: float = 1.5) -> Tensor:
+    """Loss of a landmark network's heatmaps, each (N, 18, H/2, W/2), for landmarks (N, 18, 2) in pixels.
+
+    For every module, the cross entropy towards a Gaussian of `sigma` pixels around the landmark, and the
+    squared distance of the soft-argmax in pixels (Nibali et al., 2018). Unknown landmarks (NaN) and those
+    outside the picture do not count.
+    """
+    height, width = heatmaps[0].shape[2:]
+    x, y = heatmap_grid(height, width, heatmaps[0])
+    inside = (landmarks >= 0) & (landmarks <= torch.stack([x[-1] + 0.5, y[-1] + 0.5]))
+    counted = inside.all(dim=2)
+    places = landmarks.nan_to_num()
+    gaussian_x = torch.exp(-((x - places[..., 0:1]) ** 2) / (2 * sigma**2))
+    gaussian_y = torch.exp(-((y - places[..., 1:2]) ** 2) / (2 * sigma**2))
+    target = (gaussian_y[..., :, None] * gaussian_x[..., None, :]).flatten(2)
+    target = target / target.sum(2, keepdim=True).clamp_min(1e-9)
+    loss = heatmaps[0].new_zeros(())
+    for maps in heatmaps:
+        entropy = -(target * maps.flatten(2).log_softmax(dim=2)).sum(2)
+        distance = (soft_argmax(maps) - places).square().sum(2)
+        loss = loss + ((entropy + 0.1 * distance) * counted).sum() / counted.sum().clamp_min(1)
+    return loss / len(heatmaps)

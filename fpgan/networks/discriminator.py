@@ -1,0 +1,53 @@
+"""The PatchGAN discriminator of pix2pix and CycleGAN (Isola et al., CVPR 2017; Zhu et al., ICCV 2017)."""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fpgan.networks.generator import initialize
+
+KERNEL = 4
+
+
+class SamePaddedConvolution(nn.Module):
+    """A 4 x 4 convolution padded as TensorFlow's SAME, so that it gives ceil(size / stride).
+
+    FP-GAN trained with it: at 36 x 60 its discriminator judges 3 x 4 patches, where symmetric padding
+    would leave 1 x 2.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int, bias: bool) -> None:
+        super().__init__()
+        self.stride = stride
+        self.convolution = nn.Conv2d(inputs, outputs, KERNEL, stride, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        padding = []
+        for size in (x.shape[3], x.shape[2]):
+            total = max((-(-size // self.stride) - 1) * self.stride + KERNEL - size, 0)
+            padding += [total // 2, total - total // 2]
+        return self.convolution(functional.pad(x, padding))
+
+
+class Discriminator(nn.Module):
+    """Judges patches of eye pictures (N, C, H, W) in [-1, 1]: a map (N, 1, h, w), real label for real.
+
+    C64-C128-C256-C512 with `filters` 64 and four `layers`; each layer halves the picture.
+    """
+
+    def __init__(self, channels: int = 1, filters: int = 64, layers: int = 4) -> None:
+        super().__init__()
+        modules: list[nn.Module] = []
+        width = channels
+        for layer in range(layers):
+            outputs = filters * 2**layer
+            modules.append(SamePaddedConvolution(width, outputs, stride=2, bias=layer == 0))
+            if layer > 0:
+                modules.append(nn.InstanceNorm2d(outputs, affine=True))
+            modules.append(nn.LeakyReLU(0.2))
+            width = outputs
+        modules.append(SamePaddedConvolution(width, 1, stride=1, bias=True))
+        self.layers = nn.Sequential(*modules)
+        self.apply(initialize)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)

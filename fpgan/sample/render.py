@@ -1,0 +1,130 @@
+"""One eye region as a camera sees it: a ray through every pixel, on skin or, between the lids, on the eye.
+
+The skin is smooth, so it is traced and shaded on a coarse grid; the lids' edges, their folds and the eye
+are shaded at every pixel of a window around the fissure.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgan.sample.appearance import Appearance
+from fpgan.sample.camera import View
+from fpgan.sample.geometry import caruncle_points, lids_of, margin_points, meet_skin
+from fpgan.sample.hairs import brow, draw_strokes, lashes
+from fpgan.sample.shading import Light, eye_color, lid_detail, skin_color, step
+
+Array = NDArray[np.floating]
+Picture = NDArray[np.float32]
+
+COARSE = 4  # pixels between the rays that are traced to the skin
+FOLDS = 7.0  # millimetres around the fissure that the lids' folds reach
+FISSURE = 1.5  # millimetres around the lid points that the curves between them stay within
+EDGE = 0.15  # least half width, in millimetres, of the soft edge of a lid
+BROW_HAIR, LASH = 0.09, 0.09  # millimetres, thick
+HAIR = np.array([0.07, 0.05, 0.045], np.float32)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A rectangle of a camera's picture, at several samples a pixel."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    samples: int = 1
+    """Samples a pixel along each axis; width and height times this are multiples of `COARSE`."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.height * self.samples, self.width * self.samples
+
+    def to_picture(self, sample: Array) -> Array:
+        """Pixels of the whole picture (..., 2) of samples (..., 2) of this rectangle."""
+        return np.array([self.left, self.top]) + (sample + 0.5) / self.samples - 0.5
+
+    def from_picture(self, pixel: Array) -> Array:
+        return (pixel - np.array([self.left, self.top]) + 0.5) * self.samples - 0.5
+
+
+def render(
+    view: View, frame: Frame, appearance: Appearance, gaze: Array, light: Light
+) -> tuple[Picture, Picture]:
+    """The picture (H, W, 3), RGB from 0 to 1, and the skin's (x, y) under each sample (H, W, 2).
+
+    `gaze` (3,) is a unit vector in the eye frame.
+    """
+    lids = lids_of(appearance, gaze)
+    picture, skin = render_skin(view, frame, appearance, gaze, light)
+    sample_size = _millimetres_a_sample(view, frame)
+    outline = np.concatenate([margin_points(lids), caruncle_points(lids)])
+    pixels = frame.from_picture(view.project(outline))
+    folds = _window(pixels, FOLDS / sample_size, frame)
+    picture[folds] *= lid_detail(skin[folds], lids, appearance)
+
+    fissure = _window(pixels, FISSURE / sample_size, frame)
+    seen, part = skin[fissure], picture[fissure]
+    opening = step(lids.inside(seen[..., 0], seen[..., 1]), 0.0, max(EDGE, 0.7 * sample_size))
+    rays = view.rays(frame.to_picture(np.stack(np.meshgrid(*_indices(fissure)), axis=-1)))
+    part += opening[..., None] * (eye_color(*rays, seen, gaze, lids, appearance, light) - part)
+
+    for strokes, width in ((brow(appearance), BROW_HAIR * appearance.brow), (lashes(lids, appearance), LASH)):
+        pixels = frame.from_picture(view.project(strokes))
+        draw_strokes(picture, pixels, HAIR * light.ambient, cover=min(width / sample_size, 1))
+    return picture, skin
+
+
+def render_skin(
+    view: View, frame: Frame, appearance: Appearance, gaze: Array, light: Light
+) -> tuple[Picture, Picture]:
+    """As `render`, with closed skin in place of the eye and its lids' folds."""
+    points = meet_skin(*view.rays(_coarse_grid(frame)))
+    color = skin_color(points, lids_of(appearance, gaze), appearance, light)
+    return _enlarge(color, frame), _enlarge(points[..., :2], frame)
+
+
+def _coarse_grid(frame: Frame) -> Array:
+    """Pixels of the whole picture (h, w, 2) that the coarse rays go through."""
+    rows, columns = frame.shape
+    grid = np.meshgrid(np.arange(0, columns, COARSE), np.arange(0, rows, COARSE))
+    return frame.to_picture(np.stack(grid, axis=-1) + (COARSE - 1) / 2)
+
+
+def _enlarge(field: Array, frame: Frame) -> Picture:
+    """A field (h, w, C) on the coarse grid, at every sample of the frame."""
+    rows, columns = frame.shape
+    larger = cv2.resize(field.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(larger, np.float32)
+
+
+def _millimetres_a_sample(view: View, frame: Frame) -> float:
+    ends = frame.from_picture(view.project(np.array([[-1.0, 0.0, -12.0], [1.0, 0.0, -12.0]])))
+    return float(2 / np.linalg.norm(ends[1] - ends[0]))
+
+
+def _window(pixels: Array, rim: float, frame: Frame) -> tuple[slice, slice]:
+    """Rows and columns of the frame that hold the pixels (N, 2) and a rim around them."""
+    rows, columns = frame.shape
+    left, top = np.clip(np.floor(pixels.min(axis=0) - rim), 0, [columns, rows]).astype(int)
+    right, bottom = np.clip(np.ceil(pixels.max(axis=0) + rim), 0, [columns, rows]).astype(int)
+    return slice(top, bottom), slice(left, right)
+
+
+def _indices(window: tuple[slice, slice]) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Columns and rows of a window."""
+    rows, columns = window
+    return np.arange(columns.start, columns.stop), np.arange(rows.start, rows.stop)
+
+
+def pores(seed: int, shape: tuple[int, int], strength: float) -> Picture:
+    """Brightness (H, W, 1) of skin around 1: blotches of several sizes."""
+    random = np.random.default_rng(seed)
+    rows, columns = shape
+    brightness = np.ones(shape, np.float32)
+    for size, share in ((2, 0.8), (5, 0.6), (24, 0.9)):
+        grid = random.standard_normal((rows // size + 2, columns // size + 2), np.float32)
+        brightness += strength * share * cv2.resize(grid, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    return brightness[..., None]

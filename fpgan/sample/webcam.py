@@ -1,0 +1,60 @@
+"""What a laptop's webcam makes of a clean picture: exposure, colour cast, blur, noise, sharpening, JPEG."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+
+
+MIDDLE = 0.5
+GAIN_RANGE = (0.6, 3.0)
+
+
+@dataclass(frozen=True)
+class Webcam:
+    blur: float
+    """Standard deviation of the lens' spread, pixels."""
+    noise: float
+    """Standard deviation of the sensor's noise in mid grey at gain 1, share of the full range."""
+    grain: float
+    """Standard deviation, pixels, over which the webcam smooths that noise."""
+    sharpening: float
+    """Strength of the unsharp mask it applies."""
+    contrast: float
+    """Exponent of its tone curve."""
+    saturation: float
+    quality: int
+    """Of its JPEG pictures."""
+
+
+def draw_webcam(random: np.random.Generator) -> Webcam:
+    return Webcam(
+        blur=random.uniform(0.6, 1.3),
+        noise=random.uniform(0.004, 0.014),
+        grain=random.uniform(0.4, 0.9),
+        sharpening=random.uniform(0.0, 0.9),
+        contrast=random.uniform(0.9, 1.35),
+        saturation=random.uniform(0.6, 1.0),
+        quality=int(random.integers(65, 93)),
+    )
+
+
+def expose(picture: NDArray[np.float32], webcam: Webcam, gains: Array, seed: int) -> NDArray[np.uint8]:
+    """The webcam's picture (H, W, 3), RGB, of a clean one (H, W, 3).
+
+    It exposes for a mean of `MIDDLE`; `gains` (3,) are its error and its colour cast.
+    """
+    random = np.random.default_rng(seed)
+    blurred = cv2.GaussianBlur(picture, (0, 0), webcam.blur)
+    grey = blurred.mean(axis=-1, keepdims=True)
+    gain = np.clip(MIDDLE / grey.mean(), *GAIN_RANGE)
+    tone = np.clip((grey + webcam.saturation * (blurred - grey)) * np.float32(gain * gains), 0, 1.6)
+    tone = cv2.pow(tone, webcam.contrast)
+    noise = cv2.GaussianBlur(random.standard_normal(picture.shape[:2], np.float32), (0, 0), webcam.grain)
+    noise *= webcam.noise * gain / noise.std()
+    tone += noise[..., None] * (0.4 + cv2.sqrt(tone))
+    soft = cv2.GaussianBlur(tone, (0, 0), 1.5)
+    return cv2.convertScaleAbs(np.clip(tone + webcam.sharpening * (tone - soft), 0, 1), alpha=255)

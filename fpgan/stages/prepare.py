@@ -1,0 +1,62 @@
+"""Prepares the eye set of either domain from its raw folder or an HDF5 file."""
+
+from pathlib import Path
+from typing import Literal
+
+import matplotlib.pyplot as plt
+import numpy as np
+from tqdm import tqdm
+
+from fpgan.datasets.prepare import prepare
+from fpgan.eyes import load_eyes
+from fpgan.figures import eye_sheet, gaze_figure
+from fpgan.layout import PREPARED_REAL, PREPARED_SYNTHETIC
+from fpgan.params import Params
+from fpgan.stages.stage import run_stage
+
+SHEET = 24  # eyes on the contact sheet
+
+
+def prepare_eyes(params: Params, dataset: Literal["unityeyes", "mpiifacegaze"]) -> str:
+    """Writes the prepared set, its report and a contact sheet; returns what it wrote, in words."""
+    synthetic = dataset == "unityeyes"
+    source: Path = params.data.unityeyes if synthetic else params.data.mpiifacegaze
+    section = params.prepare_unityeyes if synthetic else params.prepare_mpiifacegaze
+    output = PREPARED_SYNTHETIC if synthetic else PREPARED_REAL
+    name = f"prepare-{dataset}"
+    with run_stage(
+        name,
+        params,
+        sections={name.replace("-", "_"): section, "eyes": params.eyes},
+        inputs={"raw": source},
+        output=output.parent,
+        description=f"Eye set prepared from {source}.",
+    ) as stage:
+        with tqdm(unit="sample", disable=None) as progress:
+
+            def advance(done: int, total: int) -> None:
+                progress.total = total
+                progress.update(done - progress.n)
+
+            report = prepare(source, stage.output / output.name, params.eyes, section, progress=advance)
+        (stage.results / "report.json").write_text(report.to_json() + "\n")
+        eyes = load_eyes(stage.output / output.name)
+        rows = np.linspace(0, len(eyes) - 1, min(SHEET, len(eyes))).astype(int)
+        shown = eyes.select(rows)
+        eye_sheet(shown.image, shown.gaze, shown.landmarks).savefig(stage.results / "eyes.png")
+        if eyes.has_gaze.any():
+            gaze_figure({dataset: eyes.gaze[eyes.has_gaze]}).savefig(stage.results / "gaze.png")
+        else:
+            empty = plt.figure(figsize=(4, 1))
+            empty.text(0.05, 0.5, "no gaze labels")
+            empty.savefig(stage.results / "gaze.png")
+        stage.score(
+            {
+                "eyes": report.eyes,
+                "persons": len(report.counts),
+                "with_gaze": int(eyes.has_gaze.sum()),
+                "with_landmarks": int(eyes.has_landmarks.sum()),
+                "bad_samples": len(report.bad),
+            }
+        )
+    return f"{report.summary()}\n{output}"

@@ -1,0 +1,36 @@
+"""Renders the built-in sample data in both raw formats."""
+
+from tqdm import tqdm
+
+from fpgan.layout import SAMPLE
+from fpgan.params import Params
+from fpgan.sample.mpiifacegaze import write_mpiifacegaze
+from fpgan.sample.unityeyes import write_unityeyes
+from fpgan.stages.stage import run_stage
+
+
+def render_sample(params: Params) -> str:
+    """Writes data/sample/UnityEyes and data/sample/MPIIFaceGaze; returns what it wrote, in words."""
+    section = params.render_sample
+    with run_stage(
+        "render-sample",
+        params,
+        sections={"render_sample": section},
+        inputs={},
+        output=SAMPLE,
+        description="Sample data: procedural eyes in the UnityEyes and the MPIIFaceGaze format.",
+    ) as stage:
+        total = section.synthetic + section.persons * section.pictures_per_person
+        with tqdm(total=total, unit="picture", disable=None) as progress:
+            synthetic = write_unityeyes(
+                stage.output / "UnityEyes", section.synthetic, section.seed, progress=progress.update
+            )
+            real = write_mpiifacegaze(
+                stage.output / "MPIIFaceGaze",
+                section.persons,
+                section.pictures_per_person,
+                section.seed,
+                progress=progress.update,
+            )
+        stage.score({"synthetic_pictures": synthetic, "real_pictures": real})
+    return f"{synthetic} UnityEyes and {real} MPIIFaceGaze pictures of sample data in {SAMPLE}"

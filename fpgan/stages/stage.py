@@ -1,0 +1,145 @@
+"""What all stages share: digests of the inputs, an MLflow run, and outputs that appear only when complete."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from fpgan.errors import InputError
+from fpgan.layout import CHECKPOINTS, RESULTS
+from fpgan.params import Params
+from fpgan.tracking import Run, open_run
+from fpgan.training.checkpoint import Checkpoints
+
+READ_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage that runs: where it writes, and what it tells."""
+
+    run: Run
+    output: Path
+    """Folder for data or models; its files move to their place when the stage has succeeded."""
+    results: Path
+    """Folder for metrics.json, curves and pictures; likewise, and they go to the MLflow run too."""
+    checkpoints: Checkpoints
+
+    def score(self, scores: dict[str, Any]) -> None:
+        """Writes metrics.json, for `dvc metrics`, and logs its numbers."""
+        (self.results / "metrics.json").write_text(json.dumps(scores, indent=2) + "\n")
+        self.run.metrics(0, _numbers(scores))
+
+
+@contextmanager
+def run_stage(
+    name: str,
+    params: Params,
+    *,
+    sections: dict[str, BaseModel],  # the parameters the stage depends on
+    inputs: dict[str, Path],  # files or folders, by what they are to the stage
+    output: Path | None,  # folder its data or models go to
+    description: str,
+) -> Iterator[Stage]:
+    """Opens a run for the block, and moves what the block wrote to its place when it ends well.
+
+    Beside the output and the results a `run.json` names the run that made them. A stage that was killed
+    goes on in the same run when nothing it depends on has changed. Raises InputError for a missing input.
+    """
+    digests = {key: (path, digest(path)) for key, path in inputs.items()}
+    dumped = {key: section.model_dump(mode="json") for key, section in sections.items()}
+    work = CHECKPOINTS / _key(name, dumped, digests)
+    unfinished = work / "run_id"
+    work.mkdir(parents=True, exist_ok=True)
+    with open_run(
+        name,
+        experiment=params.tracking.experiment,
+        params=dumped,
+        inputs=digests,
+        tags={"stage": name} | _upstream(inputs),
+        description=description,
+        resume=unfinished.read_text() if unfinished.exists() else None,
+    ) as run:
+        unfinished.write_text(run.id)
+        results = RESULTS / name
+        staging = {
+            folder: folder.with_name(f".{folder.name}.partial") for folder in (output, results) if folder
+        }
+        for partial in staging.values():
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+        try:
+            yield Stage(
+                run, staging[output] if output else staging[results], staging[results], Checkpoints(work)
+            )
+            record = json.dumps({"run_id": run.id, "stage": name}) + "\n"
+            for partial in staging.values():
+                (partial / "run.json").write_text(record)
+            for file in sorted(staging[results].iterdir()):
+                run.artifact(file)
+            for folder, partial in staging.items():
+                folder.mkdir(parents=True, exist_ok=True)
+                for file in partial.iterdir():
+                    _move(file, folder / file.name)
+        finally:
+            for partial in staging.values():
+                shutil.rmtree(partial, ignore_errors=True)
+    Checkpoints(work).clear()
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, or, of a folder, of the names and sizes of the files in it.
+
+    A raw folder holds up to a million pictures: reading them twice would take longer than preparing them.
+    """
+    found = hashlib.sha256()
+    if path.is_file():
+        with path.open("rb") as file:
+            while block := file.read(READ_AT_ONCE):
+                found.update(block)
+    elif path.is_dir():
+        for file_path in sorted(path.rglob("*")):
+            if file_path.is_file():
+                found.update(f"{file_path.relative_to(path)}\0{file_path.stat().st_size}\n".encode())
+    else:
+        raise InputError(
+            f"{path}: no such file or folder; run the stage that makes it, or `dvc repro` for all"
+        )
+    return found.hexdigest()
+
+
+def _key(name: str, params: dict[str, Any], digests: dict[str, tuple[Path, str]]) -> str:
+    content = json.dumps([name, params, {key: value for key, (_, value) in digests.items()}], sort_keys=True)
+    return f"{name.replace('@', '-')}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def _upstream(inputs: dict[str, Path]) -> dict[str, str]:
+    """Tags that name the runs which made the inputs."""
+    tags = {}
+    for key, path in inputs.items():
+        for record in (path / "run.json", path.parent / "run.json"):
+            if record.is_file():
+                tags[f"upstream.{key}"] = json.loads(record.read_text())["run_id"]
+    return tags
+
+
+def _numbers(values: dict[str, Any], prefix: str = "") -> dict[str, float]:
+    flat: dict[str, float] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _numbers(value, f"{prefix}{key}/")
+        elif isinstance(value, int | float):
+            flat[prefix + key] = float(value)
+    return flat
+
+
+def _move(source: Path, target: Path) -> None:
+    if target.is_dir():
+        shutil.rmtree(target)
+    source.replace(target)

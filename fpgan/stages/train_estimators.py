@@ -1,0 +1,165 @@
+"""Trains the feature networks: gaze on one of three eye sets, landmarks on synthetic eyes."""
+
+import csv
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fpgan.augmentation import make_augmentation
+from fpgan.errors import InputError
+from fpgan.evaluation import gaze_errors
+from fpgan.eyes import Eyes, load_eyes
+from fpgan.layout import LANDMARK_NET, PREPARED_REAL, PREPARED_SYNTHETIC, TRANSLATED, gaze_net
+from fpgan.networks.gazenet import GazeNet
+from fpgan.networks.hourglass import LandmarkNet, landmark_distance
+from fpgan.networks.inference import find_landmarks
+from fpgan.networks.store import save_absence, save_network
+from fpgan.params import Params
+from fpgan.splits import split_real, split_synthetic
+from fpgan.stages.stage import Stage, run_stage
+from fpgan.training.estimator import History
+from fpgan.training.gaze import train_gaze
+from fpgan.training.landmarks import train_landmarks
+
+Domain = Literal["synthetic", "translated", "real"]
+GAZE_SETS = {"synthetic": PREPARED_SYNTHETIC, "translated": TRANSLATED["s2r"], "real": PREPARED_REAL}
+
+
+def train_gaze_stage(params: Params, trained_on: Domain) -> str:
+    """Trains a gaze estimator; returns what it wrote, in words.
+
+    Real eyes without gaze labels give a model file that says why it is empty.
+    """
+    source, output = GAZE_SETS[trained_on], gaze_net(trained_on)
+    with run_stage(
+        f"train-gaze-{trained_on}",
+        params,
+        sections={"train_gaze": params.train_gaze, "split": params.split},
+        inputs={"eyes": source},
+        output=output.parent,
+        description=f"GazeNet trained on {trained_on} eyes.",
+    ) as stage:
+        eyes = load_eyes(source)
+        if trained_on == "real":
+            split = split_real(eyes.person, params.split)
+        else:
+            split = split_synthetic(len(eyes), params.split)
+        training, validation, test = (labelled(eyes, rows) for rows in split)
+        if trained_on == "real" and len(training) < params.train_gaze.batch_size:
+            reason = f"{len(training)} eyes of real training persons have gaze labels"
+            save_absence(stage.output / output.name, reason)
+            write_history(stage, [])
+            stage.score({"training_eyes": len(training)})
+            return f"{output}: no estimator is trained on real eyes: {reason}"
+        if not len(validation):
+            training, validation = set_aside(training)
+        check_enough(len(training), params.train_gaze.batch_size, source)
+        torch.manual_seed(params.train_gaze.seed)
+        arguments = {
+            "channels": 3 if eyes.image.ndim == 4 else 1,
+            "height": eyes.image.shape[1],
+            "width": eyes.image.shape[2],
+            "network": params.train_gaze.network,
+        }
+        network = GazeNet(**arguments)
+        history = train_gaze(
+            network,
+            training=training,
+            validation=validation,
+            augment=make_augmentation(params.train_gaze.augmentation, params.train_gaze.seed),
+            params=params.train_gaze,
+            checkpoints=stage.checkpoints,
+            recorder=stage.run,
+            device=device(),
+        )
+        scores = {
+            "training_eyes": len(training),
+            "validation_eyes": len(validation),
+            "validation_error_degrees": gaze_errors(network, validation).mean,
+        }
+        # The test eyes of the estimator's own kind; other kinds are the evaluation's business.
+        if len(test):
+            scores["test_error_degrees"] = gaze_errors(network, test).mean
+        save_network(stage.output / output.name, network, arguments)
+        write_history(stage, history)
+        stage.score(scores)
+    errors = ", ".join(
+        f"{key.replace('_', ' ')} {scores[key]:.2f}" for key in scores if key.endswith("degrees")
+    )
+    return f"{output}: {errors}"
+
+
+def train_landmarks_stage(params: Params) -> str:
+    """Trains the landmark network on synthetic eyes; returns what it wrote, in words."""
+    with run_stage(
+        "train-landmarks",
+        params,
+        sections={"train_landmarks": params.train_landmarks, "split": params.split},
+        inputs={"eyes": PREPARED_SYNTHETIC},
+        output=LANDMARK_NET.parent,
+        description="Stacked hourglass for landmarks, trained on synthetic eyes.",
+    ) as stage:
+        eyes = load_eyes(PREPARED_SYNTHETIC)
+        training, validation, test = (
+            eyes.select(rows[eyes.has_landmarks[rows]]) for rows in split_synthetic(len(eyes), params.split)
+        )
+        check_enough(len(training), params.train_landmarks.batch_size, PREPARED_SYNTHETIC)
+        torch.manual_seed(params.train_landmarks.seed)
+        arguments = {
+            "channels": 3 if eyes.image.ndim == 4 else 1,
+            "modules": params.train_landmarks.modules,
+            "features": params.train_landmarks.features,
+        }
+        network = LandmarkNet(**arguments)
+        history = train_landmarks(
+            network,
+            training=training,
+            validation=validation,
+            augment=make_augmentation(params.train_landmarks.augmentation, params.train_landmarks.seed),
+            params=params.train_landmarks,
+            checkpoints=stage.checkpoints,
+            recorder=stage.run,
+            device=device(),
+        )
+        distance = landmark_distance(find_landmarks(network, test.image), test.landmarks)
+        scores = {"training_eyes": len(training), "test_error_pixels": float(distance.mean())}
+        save_network(stage.output / LANDMARK_NET.name, network, arguments)
+        write_history(stage, history)
+        stage.score(scores)
+    return f"{LANDMARK_NET}: test error {scores['test_error_pixels']:.2f} pixels"
+
+
+def labelled(eyes: Eyes, rows: NDArray[np.int64]) -> Eyes:
+    """Those of the rows whose gaze is known."""
+    return eyes.select(rows[eyes.has_gaze[rows]])
+
+
+def set_aside(training: Eyes) -> tuple[Eyes, Eyes]:
+    """Every tenth training eye for validation, where no validation person has labels."""
+    aside = np.arange(len(training)) % 10 == 0
+    return training.select(~aside), training.select(aside)
+
+
+def check_enough(count: int, batch_size: int, source: Path) -> None:
+    """Raises InputError when there are fewer labelled training eyes than make one batch."""
+    if count < batch_size:
+        raise InputError(
+            f"{source}: {count} labelled training eyes are fewer than one batch of {batch_size}; "
+            "lower batch_size or bring more eyes"
+        )
+
+
+def device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def write_history(stage: Stage, history: History) -> None:
+    """Writes history.csv, the curves of `dvc plots`, a row an entry."""
+    columns = list(dict.fromkeys(key for row in history for key in row)) or ["epoch"]
+    with (stage.results / "history.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(history)

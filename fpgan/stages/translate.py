@@ -1,0 +1,33 @@
+"""Translates a whole prepared eye set into the other domain."""
+
+from typing import Literal
+
+from fpgan.figures import translation_sheet
+from fpgan.layout import GENERATORS, PREPARED_REAL, PREPARED_SYNTHETIC, TRANSLATED
+from fpgan.networks.generator import Generator
+from fpgan.networks.store import load_network
+from fpgan.params import Params
+from fpgan.stages.stage import run_stage
+from fpgan.stages.train_estimators import device
+from fpgan.translation import translate_eye_set
+
+
+def translate_stage(params: Params, direction: Literal["s2r", "r2s"]) -> str:
+    """Translates every eye of the source domain; returns what it wrote, in words."""
+    source = PREPARED_SYNTHETIC if direction == "s2r" else PREPARED_REAL
+    output = TRANSLATED[direction]
+    with run_stage(
+        f"translate-{direction}",
+        params,
+        sections={"translate": params.translate},
+        inputs={"eyes": source, "generator": GENERATORS[direction]},
+        output=output.parent,
+        description=f"Every eye of {source}, translated {direction}.",
+    ) as stage:
+        generator = load_network(GENERATORS[direction], Generator).to(device())
+        before, after = translate_eye_set(
+            generator, source, stage.output / output.name, params.translate.batch_size
+        )
+        translation_sheet(before, after).savefig(stage.results / "translations.png")
+        stage.score({"eyes": len(after)})
+    return f"{output}: {len(after)} eyes translated {direction}"

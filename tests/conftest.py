@@ -1,0 +1,45 @@
+"""Eyes simple enough to learn in seconds: a dark disc on a bright ground, displaced as the gaze says."""
+
+import os
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from fpgan.eyes import Eyes
+
+WIDTH, HEIGHT = 32, 20
+DISC = 5  # radius, pixels
+PIXELS_PER_RADIAN = 15
+
+
+def draw_eyes(count: int, seed: int, *, ground: int = 200, disc: int = 40) -> Eyes:
+    """Eyes whose disc lies where the gaze says: yaw > 0 to the left, pitch > 0 up."""
+    random = np.random.default_rng(seed)
+    gaze = random.uniform(-0.4, 0.4, (count, 2)).astype(np.float32)
+    center = np.stack(
+        [(WIDTH - 1) / 2 - PIXELS_PER_RADIAN * gaze[:, 1], (HEIGHT - 1) / 2 - PIXELS_PER_RADIAN * gaze[:, 0]],
+        1,
+    )
+    images = np.full((count, HEIGHT, WIDTH), ground, np.uint8)
+    for image, (x, y) in zip(images, center, strict=True):
+        cv2.circle(image, (round(x * 16), round(y * 16)), DISC * 16, disc, -1, cv2.LINE_AA, 4)
+    noisy = images + random.integers(-8, 9, images.shape)
+    turns = np.arange(18) / 18 * 2 * np.pi
+    landmarks = center[:, None] + DISC * np.stack([np.cos(turns), np.sin(turns)], 1)
+    return Eyes(
+        noisy.clip(0, 255).astype(np.uint8),
+        gaze,
+        np.zeros((count, 2), np.float32),
+        landmarks.astype(np.float32),
+        np.array(["p00"] * count),
+    )
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)  # sums in one order: what is bit for bit equal stays so on a busy machine
