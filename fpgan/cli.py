@@ -1,4 +1,7 @@
-"""The command line: one command a stage; it parses, calls one function and prints. Stages load lazily."""
+"""The command line: one command a stage; it parses, calls one function and prints.
+
+Stages are imported when they run, after the parameters have been checked: their packages take seconds to load.
+"""
 
 import sys
 from enum import StrEnum
@@ -52,25 +55,28 @@ def _load(params: Path, changes: list[str] | None) -> "Params":
 @app.command(rich_help_panel=DATA)
 def render_sample(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
     """Render the built-in sample data, in both raw formats."""
+    loaded = _load(params, changes)
     from fpgan.stages.render_sample import render_sample
 
-    print(render_sample(_load(params, changes)))
+    print(render_sample(loaded))
 
 
 @app.command(rich_help_panel=DATA)
 def prepare_unityeyes(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
     """Crop UnityEyes pictures, with gaze, head pose and landmarks, into an eye set."""
+    loaded = _load(params, changes)
     from fpgan.stages.prepare import prepare_eyes
 
-    print(prepare_eyes(_load(params, changes), "unityeyes"))
+    print(prepare_eyes(loaded, "unityeyes"))
 
 
 @app.command(rich_help_panel=DATA)
 def prepare_mpiifacegaze(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
     """Normalize the eyes of MPIIFaceGaze pictures into an eye set."""
+    loaded = _load(params, changes)
     from fpgan.stages.prepare import prepare_eyes
 
-    print(prepare_eyes(_load(params, changes), "mpiifacegaze"))
+    print(prepare_eyes(loaded, "mpiifacegaze"))
 
 
 @app.command(rich_help_panel=NETWORKS)
@@ -80,25 +86,28 @@ def train_gaze(
     changes: SetOption = None,
 ) -> None:
     """Train a gaze estimator on synthetic, translated or real eyes."""
+    loaded = _load(params, changes)
     from fpgan.stages.train_estimators import train_gaze_stage
 
-    print(train_gaze_stage(_load(params, changes), on.value))
+    print(train_gaze_stage(loaded, on.value))
 
 
 @app.command(rich_help_panel=NETWORKS)
 def train_landmarks(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
     """Train the landmark network on synthetic eyes."""
+    loaded = _load(params, changes)
     from fpgan.stages.train_estimators import train_landmarks_stage
 
-    print(train_landmarks_stage(_load(params, changes)))
+    print(train_landmarks_stage(loaded))
 
 
 @app.command(rich_help_panel=NETWORKS)
 def train_gan(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
     """Train both generators between the two eye sets."""
+    loaded = _load(params, changes)
     from fpgan.stages.train_gan import train_gan_stage
 
-    print(train_gan_stage(_load(params, changes)))
+    print(train_gan_stage(loaded))
 
 
 @app.command(rich_help_panel=RESULTS)
@@ -108,17 +117,19 @@ def translate(
     changes: SetOption = None,
 ) -> None:
     """Translate every eye of a set into the other domain."""
+    loaded = _load(params, changes)
     from fpgan.stages.translate import translate_stage
 
-    print(translate_stage(_load(params, changes), direction.value))
+    print(translate_stage(loaded, direction.value))
 
 
 @app.command(rich_help_panel=RESULTS)
 def evaluate(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
     """Measure gaze errors with and without translation, and what translation preserves."""
+    loaded = _load(params, changes)
     from fpgan.stages.evaluate import evaluate_stage
 
-    print(evaluate_stage(_load(params, changes)))
+    print(evaluate_stage(loaded))
 
 
 @app.command(rich_help_panel=RESULTS)

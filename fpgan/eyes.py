@@ -249,9 +249,8 @@ class EyeWriter:
             if kind is None:
                 for person in list(self._rows):
                     self._flush(person)
+                self._file.close()
+                self.partial.replace(self.path)
         finally:
             self._file.close()
-            if kind is not None:
-                self.partial.unlink(missing_ok=True)
-        if kind is None:
-            self.partial.replace(self.path)
+            self.partial.unlink(missing_ok=True)

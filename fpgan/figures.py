@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fpgan.evaluation import GazeErrors
-from fpgan.eyes import LANDMARKS, Eyes
+from fpgan.eyes import LANDMARKS
 from fpgan.gaze import angles_to_vectors
 
 ARROW = 0.3  # length of a gaze arrow seen from the side, in picture widths
@@ -70,18 +70,22 @@ def eye_sheet(
 
 
 def translation_sheet(
-    before: Eyes,
-    after: Eyes,
+    before: NDArray[np.uint8],
+    after: NDArray[np.uint8],
     *,
+    gaze: NDArray[np.floating] | None = None,
     gaze_after: NDArray[np.floating] | None = None,
     landmarks_before: NDArray[np.floating] | None = None,
     landmarks_after: NDArray[np.floating] | None = None,
     pairs: int = 2 * COLUMNS,
 ) -> Figure:
-    """Eyes above their translations, the label's gaze as an orange arrow, an estimate's as a blue one."""
+    """Eyes (N, H, W[, 3]) above their translations, spread over the set.
+
+    Orange arrows are the labels `gaze`, blue ones estimates on the translations.
+    """
     rows = np.linspace(0, len(before) - 1, min(pairs, len(before))).astype(int)
     lines = -(-len(rows) // COLUMNS)
-    height, width = before.image.shape[1:3]
+    height, width = before.shape[1:3]
     figure, axes = plt.subplots(
         2 * lines,
         COLUMNS,
@@ -94,10 +98,10 @@ def translation_sheet(
     for i, row in enumerate(rows):
         line, column = divmod(i, COLUMNS)
         above, below = axes[2 * line, column], axes[2 * line + 1, column]
-        draw_eye(above, before.image[row], before.gaze[row], _row(landmarks_before, row))
-        draw_eye(below, after.image[row], before.gaze[row], _row(landmarks_after, row))
+        draw_eye(above, before[row], _row(gaze, row), _row(landmarks_before, row))
+        draw_eye(below, after[row], _row(gaze, row), _row(landmarks_after, row))
         if gaze_after is not None:
-            draw_eye(below, after.image[row], gaze_after[row], _row(landmarks_after, row), "tab:blue")
+            draw_eye(below, after[row], gaze_after[row], _row(landmarks_after, row), "tab:blue")
     return figure
 
 
@@ -123,11 +127,13 @@ def error_histograms(errors: dict[str, GazeErrors]) -> Figure:
 def gaze_figure(gazes: dict[str, NDArray[np.floating]]) -> Figure:
     """Gaze distributions of several eye sets, each (N, 2) in radians: where they overlap, and each angle."""
     figure, (plane, pitch, yaw) = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+    most = max(float(np.abs(np.degrees(gaze)).max()) for gaze in gazes.values())
+    bins = np.linspace(-most, most, 60)
     for name, gaze in gazes.items():
         degrees = np.degrees(gaze)
         plane.plot(degrees[:, 1], degrees[:, 0], ".", markersize=2, alpha=0.4, label=name)
         for axes, column in ((pitch, 0), (yaw, 1)):
-            axes.hist(degrees[:, column], bins=40, histtype="step", density=True, linewidth=1.4, label=name)
+            axes.hist(degrees[:, column], bins=bins, histtype="step", density=True, linewidth=1.4, label=name)
     plane.set(xlabel="yaw, degrees (+: image left)", ylabel="pitch, degrees (+: up)", aspect="equal")
     plane.invert_xaxis()  # so that an eye looking to the image's left is on the left
     pitch.set(xlabel="gaze pitch, degrees (+: up)", ylabel="density")

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from fpgan.datasets.parallel import available_cpus, map_in_order
 from fpgan.sample.face import take_picture
 from fpgan.sample.people import DAYS, PERSON, STREAM, Moment, Person, draw_day, draw_moment, draw_someone
 
+MATLAB_HEADER = 116  # bytes of text that a .mat file begins with
 VIEWS = 100  # of the checkerboard that a real Camera.mat keeps
 
 
@@ -40,12 +42,19 @@ def annotation(person: Person, moment: Moment, index: int) -> str:
     return f"{picture_path(index).as_posix()} {point} {' '.join(f'{v:.6f}' for v in numbers)} {side}"
 
 
+def save_matlab(path: Path, values: dict[str, Any]) -> None:
+    """Writes a .mat file without the time of writing, so that the same seed gives the same bytes."""
+    scipy.io.savemat(path, values)
+    with path.open("r+b") as file:
+        file.write(b"MATLAB 5.0 MAT-file".ljust(MATLAB_HEADER))
+
+
 def write_calibration(folder: Path, person: Person, seed: int, number: int) -> None:
     """Camera.mat, monitorPose.mat and screenSize.mat, with the keys and shapes of the real ones."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng([seed, STREAM, PERSON, number, 1])
     screen = person.screen
-    scipy.io.savemat(
+    save_matlab(
         folder / "Camera.mat",
         {
             "cameraMatrix": person.camera.matrix,
@@ -55,11 +64,11 @@ def write_calibration(folder: Path, person: Person, seed: int, number: int) -> N
             "tvecs": random.normal([0, 0, 800], [120, 60, 150], (VIEWS, 3)),
         },
     )
-    scipy.io.savemat(
+    save_matlab(
         folder / "monitorPose.mat",
         {"rvects": screen.rotation_vector[:, None], "tvecs": screen.translation[:, None]},
     )
-    scipy.io.savemat(
+    save_matlab(
         folder / "screenSize.mat",
         {
             "height_pixel": screen.height_pixel,

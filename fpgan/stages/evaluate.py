@@ -128,8 +128,9 @@ def draw(
     """Saves all figures of the evaluation."""
     for direction, (before, after) in (("s2r", forward), ("r2s", backward)):
         translation_sheet(
-            before,
-            after,
+            before.image,
+            after.image,
+            gaze=before.gaze,
             gaze_after=estimate_gaze(on_synthetic, after.image),
             landmarks_before=find_landmarks(landmarks, before.image),
             landmarks_after=find_landmarks(landmarks, after.image),

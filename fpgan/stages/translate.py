@@ -28,6 +28,6 @@ def translate_stage(params: Params, direction: Literal["s2r", "r2s"]) -> str:
         before, after = translate_eye_set(
             generator, source, stage.output / output.name, params.translate.batch_size
         )
-        translation_sheet(before, after).savefig(stage.results / "translations.png")
+        translation_sheet(before.image, after.image).savefig(stage.results / "translations.png")
         stage.score({"eyes": len(after)})
     return f"{output}: {len(after)} eyes translated {direction}"

@@ -1,0 +1,74 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FPGAN = [sys.executable, "-c", "from fpgan.cli import main; main()"]
+STAGES = [
+    "render-sample",
+    "prepare-unityeyes",
+    "prepare-mpiifacegaze",
+    "train-gaze",
+    "train-landmarks",
+    "train-gan",
+    "translate",
+    "evaluate",
+]
+
+
+def run(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*FPGAN, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_help_lists_every_stage_and_loads_nothing_heavy() -> None:
+    shown = run("--help")
+    assert shown.returncode == 0
+    assert all(stage in shown.stdout for stage in STAGES)
+    imported = "import sys, fpgan.cli; print({m.split('.')[0] for m in sys.modules})"
+    modules = subprocess.run(
+        [sys.executable, "-c", imported], capture_output=True, text=True, check=True
+    ).stdout
+    for heavy in ("torch", "mlflow", "numpy", "pydantic", "matplotlib", "cv2"):
+        assert f"'{heavy}'" not in modules
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_takes_params_and_set(stage: str) -> None:
+    shown = run(stage, "--help").stdout
+    assert "--params" in shown
+    assert "--set" in shown
+
+
+def test_a_users_mistake_ends_with_code_2_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("train_gan:\n  stepps: 3\n")
+    for arguments, expected in (
+        (["train-gan"], "params.yaml:2: train_gan.stepps: unknown key; did you mean 'steps'?"),
+        (["train-gan", "--params", "none.yaml"], "none.yaml"),
+        (["translate", "--direction", "r2r"], "r2r"),
+        (["report"], "run `dvc repro` first"),
+    ):
+        ended = run(*arguments, folder=tmp_path)
+        assert ended.returncode == 2, ended.stderr
+        assert expected in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
+def test_a_missing_input_is_named_with_the_remedy_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("{}")
+    ended = run("train-landmarks", folder=tmp_path)
+    assert ended.returncode == 2
+    assert "data/prepared/unityeyes/eyes.h5: no such file" in ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+def test_the_training_core_needs_neither_tracking_nor_pipeline_packages() -> None:
+    code = """
+import sys
+for name in ("mlflow", "dvc", "typer", "pydantic", "albumentations", "rich", "yaml", "scipy", "matplotlib"):
+    sys.modules[name] = None
+import fpgan.training.gan, fpgan.training.gaze, fpgan.training.landmarks
+import fpgan.translation, fpgan.evaluation, fpgan.networks.store, fpgan.splits
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
