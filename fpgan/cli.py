@@ -1,6 +1,6 @@
 """The command line: one command a stage; it parses, calls one function and prints.
 
-Stages are imported when they run, after the parameters have been checked: their packages take seconds to load.
+A stage is imported after its parameters have been checked: its packages take seconds to load.
 """
 
 import sys

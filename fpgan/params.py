@@ -90,11 +90,11 @@ class Augmentation(Section):
     """Largest shift, as a share of the picture's size."""
     scale: float = Field(0.1, ge=0, lt=1)
     """Largest change of size."""
-    brightness: float = Field(0.4, ge=0, le=1)
-    contrast: float = Field(0.4, ge=0, le=1)
-    blur: float = Field(0.5, ge=0, le=1)
+    brightness: float = Field(0.2, ge=0, le=1)
+    contrast: float = Field(0.2, ge=0, le=1)
+    blur: float = Field(0.3, ge=0, le=1)
     """Probability of a Gaussian blur."""
-    noise: float = Field(0.1, ge=0, le=1)
+    noise: float = Field(0.05, ge=0, le=1)
     """Largest standard deviation of pixel noise, as a share of the grey range."""
 
 

@@ -11,9 +11,9 @@ import pytest
 import scipy.io
 from scenes import Scene, UnityEye, spot_center, spots, write_person
 
+from fpgan.datasets.hdf5 import prepare_hdf5
 from fpgan.datasets.mpiifacegaze import prepare_mpiifacegaze
 from fpgan.datasets.prepare import prepare
-from fpgan.datasets.prepared import prepare_hdf5
 from fpgan.datasets.report import BadSample, Report
 from fpgan.datasets.unityeyes import prepare_unityeyes
 from fpgan.errors import InputError

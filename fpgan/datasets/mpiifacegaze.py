@@ -18,8 +18,8 @@ from fpgan.datasets.calibration import read_camera
 from fpgan.datasets.face_model import Side, eye_center, head_angles
 from fpgan.datasets.files import parse_number, read_bytes, read_jpeg
 from fpgan.datasets.normalization import Camera, NormalizedCamera, normalize_picture, rotation_towards
-from fpgan.datasets.preparation import PreparedEye, write_eyes
 from fpgan.datasets.report import Report, SampleError
+from fpgan.datasets.writing import PreparedEye, write_eyes
 from fpgan.errors import InputError
 from fpgan.gaze import mirror, vectors_to_angles
 from fpgan.params import EyePicture, PrepareMPIIFaceGaze

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from fpgan.datasets.hdf5 import prepare_hdf5
 from fpgan.datasets.mpiifacegaze import prepare_mpiifacegaze
-from fpgan.datasets.prepared import prepare_hdf5
 from fpgan.datasets.report import Report
 from fpgan.datasets.unityeyes import prepare_unityeyes
 from fpgan.errors import InputError

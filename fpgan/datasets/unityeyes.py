@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from fpgan.datasets.cropping import Crop
 from fpgan.datasets.files import LARGEST_NUMBER, NUMBER, REDUCTIONS, read_bytes, read_jpeg
-from fpgan.datasets.preparation import PreparedEye, write_eyes
 from fpgan.datasets.report import Report, SampleError
+from fpgan.datasets.writing import PreparedEye, write_eyes
 from fpgan.errors import InputError
 from fpgan.eyes import LABELS
 from fpgan.gaze import vectors_to_angles

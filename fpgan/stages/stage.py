@@ -1,5 +1,6 @@
 """What all stages share: digests of the inputs, an MLflow run, and outputs that appear only when complete."""
 
+import csv
 import hashlib
 import json
 import shutil
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import BaseModel
 
 from fpgan.errors import InputError
@@ -16,6 +18,7 @@ from fpgan.layout import CHECKPOINTS, RESULTS
 from fpgan.params import Params
 from fpgan.tracking import Run, open_run
 from fpgan.training.checkpoint import Checkpoints
+from fpgan.training.estimator import History
 
 READ_AT_ONCE = 1 << 20
 
@@ -35,6 +38,14 @@ class Stage:
         """Writes metrics.json, for `dvc metrics`, and logs its numbers."""
         (self.results / "metrics.json").write_text(json.dumps(scores, indent=2) + "\n")
         self.run.metrics(0, _numbers(scores))
+
+    def history(self, rows: History) -> None:
+        """Writes history.csv, the curves of `dvc plots`, a row an entry."""
+        columns = list(dict.fromkeys(key for row in rows for key in row)) or ["epoch"]
+        with (self.results / "history.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 @contextmanager
@@ -91,6 +102,11 @@ def run_stage(
             for partial in staging.values():
                 shutil.rmtree(partial, ignore_errors=True)
     Checkpoints(work).clear()
+
+
+def device() -> torch.device:
+    """Where networks are trained and run."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def digest(path: Path) -> str:

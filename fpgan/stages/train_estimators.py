@@ -1,6 +1,5 @@
 """Trains the feature networks: gaze on one of three eye sets, landmarks on synthetic eyes."""
 
-import csv
 from pathlib import Path
 from typing import Literal
 
@@ -19,8 +18,7 @@ from fpgan.networks.inference import find_landmarks
 from fpgan.networks.store import save_absence, save_network
 from fpgan.params import Params
 from fpgan.splits import split_real, split_synthetic
-from fpgan.stages.stage import Stage, run_stage
-from fpgan.training.estimator import History
+from fpgan.stages.stage import device, run_stage
 from fpgan.training.gaze import train_gaze
 from fpgan.training.landmarks import train_landmarks
 
@@ -51,7 +49,7 @@ def train_gaze_stage(params: Params, trained_on: Domain) -> str:
         if trained_on == "real" and len(training) < params.train_gaze.batch_size:
             reason = f"{len(training)} eyes of real training persons have gaze labels"
             save_absence(stage.output / output.name, reason)
-            write_history(stage, [])
+            stage.history([])
             stage.score({"training_eyes": len(training)})
             return f"{output}: no estimator is trained on real eyes: {reason}"
         if not len(validation):
@@ -84,7 +82,7 @@ def train_gaze_stage(params: Params, trained_on: Domain) -> str:
         if len(test):
             scores["test_error_degrees"] = gaze_errors(network, test).mean
         save_network(stage.output / output.name, network, arguments)
-        write_history(stage, history)
+        stage.history(history)
         stage.score(scores)
     errors = ", ".join(
         f"{key.replace('_', ' ')} {scores[key]:.2f}" for key in scores if key.endswith("degrees")
@@ -127,7 +125,7 @@ def train_landmarks_stage(params: Params) -> str:
         distance = landmark_distance(find_landmarks(network, test.image), test.landmarks)
         scores = {"training_eyes": len(training), "test_error_pixels": float(distance.mean())}
         save_network(stage.output / LANDMARK_NET.name, network, arguments)
-        write_history(stage, history)
+        stage.history(history)
         stage.score(scores)
     return f"{LANDMARK_NET}: test error {scores['test_error_pixels']:.2f} pixels"
 
@@ -150,16 +148,3 @@ def check_enough(count: int, batch_size: int, source: Path) -> None:
             f"{source}: {count} labelled training eyes are fewer than one batch of {batch_size}; "
             "lower batch_size or bring more eyes"
         )
-
-
-def device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def write_history(stage: Stage, history: History) -> None:
-    """Writes history.csv, the curves of `dvc plots`, a row an entry."""
-    columns = list(dict.fromkeys(key for row in history for key in row)) or ["epoch"]
-    with (stage.results / "history.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(history)

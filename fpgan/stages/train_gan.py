@@ -14,8 +14,7 @@ from fpgan.networks.store import load_network, save_network
 from fpgan.params import Params
 from fpgan.pictures import tile
 from fpgan.splits import split_real, split_synthetic
-from fpgan.stages.stage import run_stage
-from fpgan.stages.train_estimators import device, write_history
+from fpgan.stages.stage import device, run_stage
 from fpgan.training.gan import build_networks, train_gan
 
 GRID_EYES = 10
@@ -97,7 +96,7 @@ def train_gan_stage(params: Params) -> str:
         }
         for direction, generator in generators.items():
             save_network(stage.output / GENERATORS[direction].name, generator, arguments)
-        write_history(stage, history)
+        stage.history(history)
         scores = {name: value for name, value in history[-1].items() if name != "step"}
         stage.score(scores)
     return (

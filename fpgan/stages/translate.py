@@ -7,8 +7,7 @@ from fpgan.layout import GENERATORS, PREPARED_REAL, PREPARED_SYNTHETIC, TRANSLAT
 from fpgan.networks.generator import Generator
 from fpgan.networks.store import load_network
 from fpgan.params import Params
-from fpgan.stages.stage import run_stage
-from fpgan.stages.train_estimators import device
+from fpgan.stages.stage import device, run_stage
 from fpgan.translation import translate_eye_set
 
 

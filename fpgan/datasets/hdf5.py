@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from fpgan.datasets.cropping import Crop
 from fpgan.datasets.files import MAX_SIDE
-from fpgan.datasets.preparation import PreparedEye, write_eyes
 from fpgan.datasets.report import Report, SampleError
+from fpgan.datasets.writing import PreparedEye, write_eyes
 from fpgan.errors import InputError
 from fpgan.eyes import BUFFERED_EYES, DAMAGED, LABELS, open_eyes, person_groups
 from fpgan.params import EyePicture
