@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+UI := http://127.0.0.1:5000/\#/experiments?workflowType=machine_learning
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -25,7 +26,7 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## Run the whole pipeline on the built-in sample data
 	dvc repro
 	@fpgan report
-	@echo "Curves, translations by step and all parameters: make ui, then open http://127.0.0.1:5000"
+	@echo "Curves, translations by step and all parameters: make ui, then open $(UI)"
 
 test: $(READY) ## Pass the tests, the type checker and the linter
 	ruff check .
@@ -37,7 +38,8 @@ lint: $(READY) ## Format the code and mend what the linter can
 	ruff format .
 	ruff check --fix .
 
-ui: $(READY) ## Open MLflow on http://127.0.0.1:5000
+ui: $(READY) ## Serve MLflow on http://127.0.0.1:5000
+	@echo "Open $(UI)"
 	mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000
 
 clean: ## Remove the environment and all caches; data, models and runs stay

@@ -168,9 +168,7 @@ class TrainGAN(Section):
     real_eyes: Literal["training_persons", "all_persons"] = "training_persons"
     """Whether test persons' pictures are seen, unlabelled."""
     tick: int = Field(100, ge=1)
-    """Steps between two log entries."""
-    watch_every: int = Field(500, ge=1)
-    """Steps between two translations of the fixed grid and of the validation eyes; at a tick."""
+    """Steps between two log entries, each with the translations of the fixed grid."""
     checkpoint_every: int = Field(500, ge=1)
     """Steps between two checkpoints; at a tick."""
     seed: int = Field(0, ge=0)

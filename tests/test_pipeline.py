@@ -30,7 +30,6 @@ SMALL = {
         "generator": {"filters": 4, "residual_blocks": 1},
         "discriminator": {"filters": 4, "layers": 2},
         "tick": 5,
-        "watch_every": 10,
         "checkpoint_every": 5,
     },
 }

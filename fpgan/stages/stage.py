@@ -34,9 +34,13 @@ class Stage:
     """Folder for metrics.json, curves and pictures; likewise, and they go to the MLflow run too."""
     checkpoints: Checkpoints
 
-    def score(self, scores: dict[str, Any]) -> None:
-        """Writes metrics.json, for `dvc metrics`, and logs its numbers."""
+    def write_scores(self, scores: dict[str, Any]) -> None:
+        """Writes metrics.json, for `dvc metrics`."""
         (self.results / "metrics.json").write_text(json.dumps(scores, indent=2) + "\n")
+
+    def score(self, scores: dict[str, Any]) -> None:
+        """Writes metrics.json and logs its numbers, which must not have been logged by step before."""
+        self.write_scores(scores)
         self.run.metrics(0, _numbers(scores))
 
     def history(self, rows: History) -> None:

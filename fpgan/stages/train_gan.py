@@ -98,7 +98,7 @@ def train_gan_stage(params: Params) -> str:
             save_network(stage.output / GENERATORS[direction].name, generator, arguments)
         stage.history(history)
         scores = {name: value for name, value in history[-1].items() if name != "step"}
-        stage.score(scores)
+        stage.write_scores(scores)
     return (
         f"{GENERATORS['s2r'].parent}: after {section.steps} steps gaze drifts by "
         f"{scores['s2r/gaze_drift_degrees']:.1f} (s2r) and "

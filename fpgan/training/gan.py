@@ -69,7 +69,7 @@ def train_gan(
     real: NDArray[np.uint8],
     gaze_net: GazeNet,
     landmark_net: LandmarkNet,
-    watch: Callable[[int], dict[str, float]],  # at step 0 and every `watch_every` steps: scores of G and F
+    watch: Callable[[int], dict[str, float]],  # at step 0 and every tick: scores of G and F
     params: TrainGAN,
     checkpoints: Checkpoints,
     recorder: Recorder,
@@ -173,8 +173,7 @@ def train_gan(
                         f"{', '.join(wrong)} no longer finite at step {done}; training stopped"
                     )
                 row["learning_rate"] = float(schedules[0].get_last_lr()[0])
-                if done % params.watch_every == 0 or last:
-                    row |= watch(done)
+                row |= watch(done)
                 seconds = time.perf_counter() - tick_start
                 rate = (done - since) * params.batch_size / seconds
                 recorder.metrics(done, row | {"pairs_per_second": rate})
