@@ -28,8 +28,9 @@ Array = NDArray[np.floating]
 WIDTH, HEIGHT = 640, 480
 SCALE = 6.0  # pixels a millimetre
 DISTANCE = 100.0  # millimetres from the camera to the eyeball's centre
-HEAD_RANGE = np.radians(20)
-EYE_RANGE = np.radians([25, 30])  # pitch, yaw relative to the head
+# What one would set in UnityEyes for people before a laptop, who mostly look down at its screen.
+HEAD_RANGE = np.radians(15)
+EYE_LOWEST, EYE_HIGHEST = np.radians([-25, -25]), np.radians([10, 25])  # pitch, yaw relative to the head
 BACKGROUND = 0.38
 SKIN = Frame(48, 24, 528, 432)  # all that the skin reaches, however the head is turned
 STREAM = 11  # tells these pictures' random numbers from those of the other format
@@ -76,7 +77,7 @@ def draw_scene(seed: int, index: int) -> Scene:
     return Scene(
         appearance=draw_appearance(random),
         camera=random.uniform(-HEAD_RANGE, HEAD_RANGE, 2),
-        eye=random.uniform(-EYE_RANGE, EYE_RANGE),
+        eye=random.uniform(EYE_LOWEST, EYE_HIGHEST),
         light_angles=np.array([random.uniform(-0.1, 1.0), random.uniform(-1.0, 1.0)]),
         strength=random.uniform(0.25, 0.5),
         ambient=random.uniform(0.55, 0.75),
