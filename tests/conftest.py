@@ -9,12 +9,23 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from fpgan.eyes import Eyes
 
 WIDTH, HEIGHT = 32, 20
 DISC = 5  # radius, pixels
 PIXELS_PER_RADIAN = 15
+
+
+class Silent:
+    """A recorder that keeps nothing."""
+
+    def metrics(self, step: int, values: dict[str, float]) -> None:
+        pass
+
+    def picture(self, step: int, name: str, image: NDArray[np.uint8]) -> None:
+        pass
 
 
 def draw_eyes(count: int, seed: int, *, ground: int = 200, disc: int = 40) -> Eyes:

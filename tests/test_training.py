@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import HEIGHT, WIDTH, draw_eyes
+from conftest import HEIGHT, WIDTH, Silent, draw_eyes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +28,6 @@ from fpgan.training.gan import Networks, build_networks, constant_then_linear, t
 from fpgan.training.gaze import train_gaze
 from fpgan.training.landmarks import train_landmarks
 from fpgan.training.pool import ImagePool
-from fpgan.training.recorder import Silent
 
 CPU = torch.device("cpu")
 MILD = Augmentation(shift=0, scale=0, brightness=0.1, contrast=0.1, blur=0, noise=0.02)

@@ -14,13 +14,3 @@ class Recorder(Protocol):
 
     def picture(self, step: int, name: str, image: NDArray[np.uint8]) -> None:
         """One picture (H, W) or (H, W, 3) under a name such as 'translations/s2r'."""
-
-
-class Silent:
-    """A recorder that keeps nothing."""
-
-    def metrics(self, step: int, values: dict[str, float]) -> None:
-        """Keeps nothing."""
-
-    def picture(self, step: int, name: str, image: NDArray[np.uint8]) -> None:
-        """Keeps nothing."""
