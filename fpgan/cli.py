@@ -3,6 +3,7 @@
 A stage is imported after its parameters have been checked: its packages take seconds to load.
 """
 
+import io
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -143,6 +144,8 @@ def report() -> None:
 
 def main() -> None:
     """Runs a command: exit code 2 for a user's mistake, 1 for a training that diverged, no traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a status line shows at once in a log file too
     try:
         app()
     except InputError as error:
