@@ -53,6 +53,11 @@ class Eyes:
         return replace(self, image=image)
 
     @property
+    def channels(self) -> int:
+        """1 for grey pictures, 3 for RGB."""
+        return 3 if self.image.ndim == 4 else 1
+
+    @property
     def has_gaze(self) -> NDArray[np.bool_]:
         """(N,) whether the gaze of each eye is known."""
         return np.all(np.isfinite(self.gaze), axis=1)

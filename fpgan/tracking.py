@@ -83,7 +83,9 @@ def open_run(
     ) as active:
         mlflow.set_tags(tags | _environment_tags() | ({"resumed": "true"} if resumed else {}))
         if not resumed:
-            mlflow.log_params({key: str(value)[:MAX_PARAM_LENGTH] for key, value in _flatten(params).items()})
+            mlflow.log_params(
+                {key: str(value)[:MAX_PARAM_LENGTH] for key, value in flatten(params, ".").items()}
+            )
             for input_name, (path, digest) in inputs.items():
                 _log_input(input_name, path, digest)
         yield Run(active.info.run_id)
@@ -103,11 +105,12 @@ def _log_input(name: str, path: Path, digest: str) -> None:
     mlflow.log_input(MetaDataset(source, name=name, digest=digest[:MAX_DIGEST_LENGTH]), context="input")
 
 
-def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(values: dict[str, Any], separator: str, prefix: str = "") -> dict[str, Any]:
+    """A nested dict as one of a level, its keys joined by the separator."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{key}.")
+            flat |= flatten(value, separator, f"{prefix}{key}{separator}")
         else:
             flat[prefix + key] = value
     return flat

@@ -50,9 +50,9 @@ def evaluate_stage(params: Params) -> str:
 
         errors, skipped = real_errors(real.select(split_r.training), test_r, test_r2s, on_synthetic)
         known_s = test_s.select(test_s.has_gaze)
-        training_gaze = synthetic.gaze[split_s.training]
+        training_s = synthetic.select(split_s.training)
         errors["mean_gaze_synthetic"] = constant_errors(
-            mean_gaze(training_gaze[np.isfinite(training_gaze).all(axis=1)]), known_s
+            mean_gaze(training_s.gaze[training_s.has_gaze]), known_s
         )
         errors["synthetic"] = gaze_errors(on_synthetic, known_s)
         seen = "were" if params.train_gan.real_eyes == "all_persons" else "were not"

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from fpgan.errors import InputError
 from fpgan.layout import CHECKPOINTS, RESULTS
 from fpgan.params import Params
-from fpgan.tracking import Run, open_run
+from fpgan.tracking import Run, flatten, open_run
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.estimator import History
 
@@ -41,7 +41,10 @@ class Stage:
     def score(self, scores: dict[str, Any]) -> None:
         """Writes metrics.json and logs its numbers, which must not have been logged by step before."""
         self.write_scores(scores)
-        self.run.metrics(0, _numbers(scores))
+        flat = flatten(scores, "/")
+        self.run.metrics(
+            0, {key: float(value) for key, value in flat.items() if isinstance(value, int | float)}
+        )
 
     def history(self, rows: History) -> None:
         """Writes history.csv, the curves of `dvc plots`, a row an entry."""
@@ -147,16 +150,6 @@ def _upstream(inputs: dict[str, Path]) -> dict[str, str]:
             if record.is_file():
                 tags[f"upstream.{key}"] = json.loads(record.read_text())["run_id"]
     return tags
-
-
-def _numbers(values: dict[str, Any], prefix: str = "") -> dict[str, float]:
-    flat: dict[str, float] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _numbers(value, f"{prefix}{key}/")
-        elif isinstance(value, int | float):
-            flat[prefix + key] = float(value)
-    return flat
 
 
 def _move(source: Path, target: Path) -> None:

@@ -57,7 +57,7 @@ def train_gaze_stage(params: Params, trained_on: Domain) -> str:
         check_enough(len(training), params.train_gaze.batch_size, source)
         torch.manual_seed(params.train_gaze.seed)
         arguments = {
-            "channels": 3 if eyes.image.ndim == 4 else 1,
+            "channels": eyes.channels,
             "height": eyes.image.shape[1],
             "width": eyes.image.shape[2],
             "network": params.train_gaze.network,
@@ -107,7 +107,7 @@ def train_landmarks_stage(params: Params) -> str:
         check_enough(len(training), params.train_landmarks.batch_size, PREPARED_SYNTHETIC)
         torch.manual_seed(params.train_landmarks.seed)
         arguments = {
-            "channels": 3 if eyes.image.ndim == 4 else 1,
+            "channels": eyes.channels,
             "modules": params.train_landmarks.modules,
             "features": params.train_landmarks.features,
         }

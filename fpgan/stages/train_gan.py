@@ -56,7 +56,7 @@ def train_gan_stage(params: Params) -> str:
             "s2r": spread(synthetic.image[split_s.validation]),
             "r2s": spread(real.image[split_r.validation if len(split_r.validation) else split_r.training]),
         }
-        networks = build_networks(section, channels=3 if real.image.ndim == 4 else 1)
+        networks = build_networks(section, channels=real.channels)
         gaze, landmarks = load_network(feature_gaze, GazeNet), load_network(LANDMARK_NET, LandmarkNet)
         generators = {"s2r": networks.G, "r2s": networks.F}
 
@@ -90,7 +90,7 @@ def train_gan_stage(params: Params) -> str:
             device=device(),
         )
         arguments = {
-            "channels": 3 if real.image.ndim == 4 else 1,
+            "channels": real.channels,
             "filters": section.generator.filters,
             "residual_blocks": section.generator.residual_blocks,
         }
