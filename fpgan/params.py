@@ -60,7 +60,7 @@ class RenderSample(Section):
     """UnityEyes pictures."""
     persons: int = Field(15, ge=1, le=100)
     """MPIIFaceGaze persons."""
-    pictures_per_person: int = Field(60, ge=1)
+    pictures_per_person: int = Field(100, ge=1)
     seed: int = Field(0, ge=0)
 
 
@@ -86,9 +86,9 @@ class PrepareMPIIFaceGaze(Section):
 class Augmentation(Section):
     """Random changes of training eyes; landmarks move with the picture, gaze does not change."""
 
-    shift: float = Field(0.05, ge=0, le=0.5)
+    shift: float = Field(0.03, ge=0, le=0.5)
     """Largest shift, as a share of the picture's size."""
-    scale: float = Field(0.1, ge=0, lt=1)
+    scale: float = Field(0.05, ge=0, lt=1)
     """Largest change of size."""
     brightness: float = Field(0.2, ge=0, le=1)
     contrast: float = Field(0.2, ge=0, le=1)

@@ -39,7 +39,7 @@ UNITYEYES_KEYS = {
 HEIGHT = 480
 MIDDLE = np.array([320, 240])
 IRIS_DISTANCE = 64.512  # pixels from the eyeball's centre to the iris' in UnityEyes' 640 x 480 pictures
-CLEAN = Webcam(0.5, 0.0, 0.5, 0.0, contrast=1.0, saturation=1.0, quality=95)
+CLEAN = Webcam(1.0, 0.5, 0.0, 0.5, 0.0, contrast=1.0, saturation=1.0, quality=95)
 NOON = Day(np.array([0.0, -0.6, -0.8]), 0.3, 0.7, np.ones(3), glint=0.0, glint_width=(0.1, 0.1))
 
 indices = st.integers(0, 100_000)
@@ -87,7 +87,7 @@ def test_unityeyes_record_has_the_genuine_keys_and_order(index: int) -> None:
     assert caruncle[:, 0].max() < margin[:, 0].min()
     assert caruncle[:, 0].argmin() == 6
     assert (margin[1:8, 1] > margin[15:8:-1, 1]).all()  # y counts from the bottom: upper lid above lower
-    assert (np.abs(margin[:, 2] - 9.3) < 1).all()  # centimetres
+    assert (np.abs(margin[:, 2] - 9.3) < 1.2).all()  # centimetres
 
 
 @settings(max_examples=50, deadline=None)
@@ -111,10 +111,10 @@ def test_unityeyes_gaze_in_the_head_frame_is_within_its_range(index: int) -> Non
     data = record(draw_scene(2, index))
     x, y, _ = vector(data["head_pose"])
     camera = np.radians([-(x - 360 if x > 180 else x), -(y - 180)])
-    assert (np.abs(np.degrees(camera)) <= 15 + 1e-3).all()
+    assert (np.abs(np.degrees(camera)) <= 20 + 1e-3).all()
     look = vector(data["eye_details"]["look_vec"])[:3] * [1, -1, 1]
     eye = np.degrees(vectors_to_angles(look @ head_rotation(camera)))
-    assert (eye >= -25.01).all()
+    assert (eye >= np.array([-30.01, -25.01])).all()
     assert (eye <= np.array([10.01, 25.01])).all()
 
 
@@ -242,7 +242,9 @@ def test_rays_go_through_their_pixels(number: int, u: float, v: float) -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_webcam_pictures_show_the_labelled_iris(number: int) -> None:
-    person = replace(draw_someone(0, number), webcam=CLEAN)
+    someone = draw_someone(0, number)
+    evenly_lit = replace(someone.appearance, socket=0.0)
+    person = replace(someone, webcam=CLEAN, appearance=evenly_lit)
     moment = draw_moment(person, 0, number, 0)
     seen = []
     for across in (-140.0, 140.0):
@@ -267,7 +269,7 @@ def test_webcam_pictures_show_the_labelled_iris(number: int) -> None:
 
 def test_gaze_angles_span_their_range_evenly() -> None:
     eyes = np.degrees([draw_scene(0, index).eye for index in range(800)])
-    for column, limits in ((0, (-25, 10)), (1, (-25, 25))):
+    for column, limits in ((0, (-30, 10)), (1, (-25, 25))):
         counts, _ = np.histogram(eyes[:, column], bins=5, range=limits)
         assert counts.sum() == 800
         assert counts.min() > 110

@@ -47,7 +47,7 @@ class Appearance:
     """Of the upper lid above the line of the corners, looking straight ahead."""
     lower_height: float
     neutral_pitch: float
-    """Pitch, in radians and the face model's frame, at which the lids have those heights."""
+    """Pitch, in radians and the eye frame, at which the lids have those heights."""
     crease: float
     """Distance of the lid crease above the upper lid's edge."""
     crease_depth: float
@@ -87,10 +87,10 @@ def draw_appearance(random: np.random.Generator) -> Appearance:
         skin=(float(skin[0]), float(skin[1]), float(skin[2])),
         redness=random.uniform(0.2, 0.9),
         sclera=random.uniform(0.76, 0.88),
-        socket=random.uniform(0.15, 0.5),
+        socket=random.uniform(0.0, 0.3),
         brow=random.uniform(0.35, 0.9),
         brow_height=random.uniform(15.5, 20.0),
-        lashes=random.uniform(4.5, 8.0),
+        lashes=random.uniform(4.0, 7.0),
         glasses=False,
         texture=int(random.integers(2**31)),
     )
@@ -104,10 +104,10 @@ def draw_person(random: np.random.Generator) -> Appearance:
         outer_corner=random.uniform(12.6, 14.4),
         upper_height=random.normal(6.6, 0.5),
         lower_height=random.normal(3.6, 0.4),
-        neutral_pitch=random.normal(-0.12, 0.04),
+        neutral_pitch=random.normal(0, 0.02),
         crease=random.uniform(1.6, 4.6),
         iris=str(random.choice(list(IRIS_COLORS), p=PERSON_IRIS_SHARES)),
         sclera=random.uniform(0.66, 0.84),
-        socket=random.uniform(0.25, 0.7),
+        socket=random.uniform(0.6, 1.0),
         glasses=bool(random.random() < 0.15),
     )

@@ -20,6 +20,9 @@ FACE_BOX = np.array([[-NOSE - 75, -75], [-NOSE + 75, 120]])
 EYE_BOX = np.array([[-25.0, -32], [31, 20]])
 SAMPLES = 2  # a pixel, along each axis, in the eye regions
 SIDES: tuple[Side, Side] = ("left", "right")
+# The six-point model's axes lean back in an upright head: MPIIGaze's people, who look down at a laptop,
+# have a mean head pitch of +0.17.
+UPRIGHT, _ = cv2.Rodrigues(np.array([0.16, 0, 0]))
 RIM = np.linspace(0, 2 * np.pi, 41)
 RIM_COLOR = np.array([0.08, 0.07, 0.07], np.float32)
 
@@ -30,7 +33,7 @@ def eye_view(person: Person, moment: Moment, side: Side) -> tuple[View, Array]:
     The eye is placed so that its corners are about where the face model's are. MPIIFaceGaze's gaze begins
     midway between those, not in the eyeball, and the optical axis is parallel to it.
     """
-    rotation = moment.rotation @ (MIRROR if side == "right" else np.eye(3))
+    rotation = moment.rotation @ UPRIGHT @ (MIRROR if side == "right" else np.eye(3))
     center = eye_center(side, moment.rotation, moment.translation)
     gaze = (moment.target - center) @ rotation
     eyeball = center - rotation @ CORNERS_MIDDLE

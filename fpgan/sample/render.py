@@ -23,7 +23,7 @@ COARSE = 4  # pixels between the rays that are traced to the skin
 FOLDS = 7.0  # millimetres around the fissure that the lids' folds reach
 FISSURE = 1.5  # millimetres around the lid points that the curves between them stay within
 EDGE = 0.15  # least half width, in millimetres, of the soft edge of a lid
-BROW_HAIR, LASH = 0.09, 0.09  # millimetres, thick
+BROW_HAIR, LASH = 0.09, 0.06  # millimetres, thick
 HAIR = np.array([0.07, 0.05, 0.045], np.float32)
 
 

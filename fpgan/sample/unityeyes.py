@@ -29,8 +29,8 @@ WIDTH, HEIGHT = 640, 480
 SCALE = 6.0  # pixels a millimetre
 DISTANCE = 100.0  # millimetres from the camera to the eyeball's centre
 # What one would set in UnityEyes for people before a laptop, who mostly look down at its screen.
-HEAD_RANGE = np.radians(15)
-EYE_LOWEST, EYE_HIGHEST = np.radians([-25, -25]), np.radians([10, 25])  # pitch, yaw relative to the head
+HEAD_RANGE = np.radians(20)
+EYE_LOWEST, EYE_HIGHEST = np.radians([-30, -25]), np.radians([10, 25])  # pitch, yaw relative to the head
 BACKGROUND = 0.38
 SKIN = Frame(48, 24, 528, 432)  # all that the skin reaches, however the head is turned
 STREAM = 11  # tells these pictures' random numbers from those of the other format
@@ -98,13 +98,12 @@ def draw_picture(scene: Scene) -> NDArray[np.uint8]:
         glint_width=(0.10, 0.10),
     )
     picture, skin = render(view, SKIN, scene.appearance, scene.gaze, light)
-    picture *= scene.exposure * pores(scene.noise, SKIN.shape, 0.02)
     # As UnityEyes' mesh, the skin ends around the eye.
     x, y = skin[..., 0] - 2, skin[..., 1] + 1
     outside = (x * x / 38**2) ** 2 + (y * y / 31**2) ** 2
-    picture -= BACKGROUND
-    picture *= np.clip((1 - outside) * 20 + 1, 0, 1)[..., None]
-    picture += BACKGROUND
+    skin_share = np.clip((1 - outside) * 20 + 1, 0, 1)[..., None]
+    picture *= skin_share * scene.exposure * pores(scene.noise, SKIN.shape, 0.02)
+    picture += BACKGROUND * (1 - skin_share)
     whole = np.full((HEIGHT, WIDTH, 3), round(255 * BACKGROUND), np.uint8)
     rows, columns = SKIN.shape
     whole[SKIN.top : SKIN.top + rows, SKIN.left : SKIN.left + columns] = cv2.convertScaleAbs(

@@ -15,12 +15,14 @@ GAIN_RANGE = (0.6, 3.0)
 
 @dataclass(frozen=True)
 class Webcam:
+    shrinkage: float
+    """Pixels of the picture a pixel of the sensor, along each axis: cheap webcams enlarge what they see."""
     blur: float
-    """Standard deviation of the lens' spread, pixels."""
+    """Standard deviation of the lens' spread, pixels of the sensor."""
     noise: float
     """Standard deviation of the sensor's noise in mid grey at gain 1, share of the full range."""
     grain: float
-    """Standard deviation, pixels, over which the webcam smooths that noise."""
+    """Standard deviation, pixels of the sensor, over which the webcam smooths that noise."""
     sharpening: float
     """Strength of the unsharp mask it applies."""
     contrast: float
@@ -32,8 +34,9 @@ class Webcam:
 
 def draw_webcam(random: np.random.Generator) -> Webcam:
     return Webcam(
-        blur=random.uniform(0.6, 1.3),
-        noise=random.uniform(0.004, 0.014),
+        shrinkage=random.uniform(1.0, 1.6),
+        blur=random.uniform(0.6, 0.9),
+        noise=random.uniform(0.004, 0.011),
         grain=random.uniform(0.4, 0.9),
         sharpening=random.uniform(0.0, 0.9),
         contrast=random.uniform(0.9, 1.35),
@@ -48,13 +51,17 @@ def expose(picture: NDArray[np.float32], webcam: Webcam, gains: Array, seed: int
     It exposes for a mean of `MIDDLE`; `gains` (3,) are its error and its colour cast.
     """
     random = np.random.default_rng(seed)
-    blurred = cv2.GaussianBlur(picture, (0, 0), webcam.blur)
+    rows, columns = picture.shape[:2]
+    sensor = (round(columns / webcam.shrinkage), round(rows / webcam.shrinkage))
+    blurred = cv2.GaussianBlur(cv2.resize(picture, sensor, interpolation=cv2.INTER_AREA), (0, 0), webcam.blur)
     grey = blurred.mean(axis=-1, keepdims=True)
     gain = np.clip(MIDDLE / grey.mean(), *GAIN_RANGE)
     tone = np.clip((grey + webcam.saturation * (blurred - grey)) * np.float32(gain * gains), 0, 1.6)
     tone = cv2.pow(tone, webcam.contrast)
-    noise = cv2.GaussianBlur(random.standard_normal(picture.shape[:2], np.float32), (0, 0), webcam.grain)
+    noise = cv2.GaussianBlur(random.standard_normal(tone.shape[:2], np.float32), (0, 0), webcam.grain)
     noise *= webcam.noise * gain / noise.std()
     tone += noise[..., None] * (0.4 + cv2.sqrt(tone))
+    tone = cv2.resize(tone, (columns, rows), interpolation=cv2.INTER_LINEAR)
     soft = cv2.GaussianBlur(tone, (0, 0), 1.5)
-    return cv2.convertScaleAbs(np.clip(tone + webcam.sharpening * (tone - soft), 0, 1), alpha=255)
+    sharp = cv2.addWeighted(tone, 1 + webcam.sharpening, soft, -webcam.sharpening, 0)
+    return cv2.convertScaleAbs(np.maximum(sharp, 0), alpha=255)
