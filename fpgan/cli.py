@@ -47,6 +47,15 @@ class Direction(StrEnum):
     r2s = "r2s"
 
 
+class Format(StrEnum):
+    folder = "folder"
+
+
+class Pictures(StrEnum):
+    png = "png"
+    jpg = "jpg"
+
+
 def _load(params: Path, changes: list[str] | None) -> "Params":
     from fpgan.params import load_params
 
@@ -122,6 +131,21 @@ def translate(
     from fpgan.stages.translate import translate_stage
 
     print(translate_stage(loaded, direction.value))
+
+
+@app.command(rich_help_panel=RESULTS)
+def export(
+    eyes: Annotated[Path, typer.Argument(help="Eye set, such as data/translated/s2r/eyes.h5.")],
+    output: Annotated[Path, typer.Argument(help="What to write; it must not be there yet.")],
+    format: Annotated[
+        Format, typer.Option("--format", help="folder: a picture and a JSON file an eye, as FP-GAN's.")
+    ] = Format.folder,
+    pictures: Annotated[Pictures, typer.Option(help="png keeps every value, jpg does not.")] = Pictures.png,
+) -> None:
+    """Write an eye set in a format that other programs read."""
+    from fpgan.stages.export import export_eyes
+
+    print(export_eyes(eyes, output, pictures.value))
 
 
 @app.command(rich_help_panel=RESULTS)

@@ -5,13 +5,13 @@ from typing import Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
-from tqdm import tqdm
 
 from fpgan.datasets.prepare import prepare
 from fpgan.eyes import load_eyes
 from fpgan.figures import eye_sheet, gaze_figure
 from fpgan.layout import PREPARED_REAL, PREPARED_SYNTHETIC
 from fpgan.params import Params
+from fpgan.stages.progress import progress_bar
 from fpgan.stages.stage import run_stage
 
 SHEET = 24  # eyes on the contact sheet
@@ -32,12 +32,7 @@ def prepare_eyes(params: Params, dataset: Literal["unityeyes", "mpiifacegaze"]) 
         output=output.parent,
         description=f"Eye set prepared from {source}.",
     ) as stage:
-        with tqdm(unit="sample", disable=None) as progress:
-
-            def advance(done: int, total: int) -> None:
-                progress.total = total
-                progress.update(done - progress.n)
-
+        with progress_bar("sample") as advance:
             report = prepare(source, stage.output / output.name, params.eyes, section, progress=advance)
         (stage.results / "report.json").write_text(report.to_json() + "\n")
         eyes = load_eyes(stage.output / output.name)

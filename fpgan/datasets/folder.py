@@ -1,0 +1,85 @@
+"""An eye set as a folder of pictures, for readers that know no HDF5: FP-GAN's layout of translated sets.
+
+Every eye is `N.png` or `N.jpg`, N from 1 over all persons in their order, beside `N.json` with "gaze" and
+"head", each [pitch, yaw] in radians, "landmarks" as 18 [x, y] in pixels, and "person"; what is not known
+is left out.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgan.errors import InputError
+from fpgan.eyes import BUFFERED_EYES, DAMAGED, LABELS, open_eyes, person_groups
+
+Pictures = Literal["png", "jpg"]
+CODING = {"png": [], "jpg": [cv2.IMWRITE_JPEG_QUALITY, 95]}
+
+Row = tuple[NDArray[np.uint8], dict[str, object]]
+
+
+def write_folder(
+    source: Path,
+    output: Path,
+    *,
+    pictures: Pictures = "png",
+    progress: Callable[[int, int], object] | None = None,
+) -> int:
+    """Writes the eyes of an HDF5 set as pictures and JSON files, and returns their number.
+
+    Pictures are written as they are stored; PNG keeps every value, JPEG does not. The folder appears when
+    it is complete. `progress` is told the number of eyes done and of all. Raises InputError when the set
+    cannot be read, or when the folder is there and holds anything.
+    """
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise InputError(f"{output}: exists and is not an empty folder; name a new one")
+    partial = output.with_name(output.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    number = 0
+    with open_eyes(source) as file:
+        total = sum(len(group["image"]) for group in person_groups(file).values())
+        if not total:
+            raise InputError(f"{source}: holds no eyes")
+        partial.mkdir(parents=True)
+        try:
+            for number, (picture, labels) in enumerate(_rows(source, file), 1):
+                _write_eye(partial / f"{number}.{pictures}", picture, labels)
+                if progress is not None:
+                    progress(number, total)
+            if output.exists():
+                output.rmdir()
+            partial.rename(output)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return number
+
+
+def _rows(source: Path, file: h5py.File) -> Iterator[Row]:
+    """Picture and known labels of every eye, read a chunk at a time."""
+    for person, group in person_groups(file).items():
+        for start in range(0, len(group["image"]), BUFFERED_EYES):
+            part = slice(start, start + BUFFERED_EYES)
+            try:
+                images = group["image"][part]
+                labels = {name: group[name][part] for name in LABELS if name in group}
+            except DAMAGED as error:
+                raise InputError(f"{source}: group '{person}' cannot be read ({error})") from None
+            for row, image in enumerate(images):
+                known = {
+                    name: values[row] for name, values in labels.items() if np.isfinite(values[row]).all()
+                }
+                yield image, {"person": person} | {name: value.tolist() for name, value in known.items()}
+
+
+def _write_eye(path: Path, picture: NDArray[np.uint8], labels: dict[str, object]) -> None:
+    stored = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    _, coded = cv2.imencode(path.suffix, stored, CODING[path.suffix[1:]])
+    path.write_bytes(coded.tobytes())
+    path.with_suffix(".json").write_text(json.dumps(labels) + "\n", encoding="utf-8")
