@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from fpgan.datasets.face_model import FACE_MODEL, eye_center
 from fpgan.gaze import angles_to_vectors, angular_error, vectors_to_angles
 from fpgan.sample.face import eye_view, take_picture
-from fpgan.sample.geometry import iris_points, lids_of, margin_points, meet_skin
+from fpgan.sample.geometry import caruncle_points, iris_points, lids_of, margin_points, meet_skin
 from fpgan.sample.mpiifacegaze import annotation, write_mpiifacegaze
-from fpgan.sample.people import Day, draw_moment, draw_someone
+from fpgan.sample.people import Day, draw_day, draw_moment, draw_someone
 from fpgan.sample.unityeyes import draw_picture, draw_scene, head_rotation, record, write_unityeyes
 from fpgan.sample.webcam import Webcam
 
@@ -265,6 +265,69 @@ def test_webcam_pictures_show_the_labelled_iris(number: int) -> None:
         left, right = (offset for eye, offset in seen if eye == side)
         assert left < -2
         assert right > 2
+
+
+def seen_offset(pictures: list[np.ndarray], iris: np.ndarray, margin: np.ndarray) -> tuple[float, float]:
+    """Pixels between the iris seen and labelled, and the labelled one's visible share.
+
+    The pictures differ in nothing but the iris' colour, so where their ratio is not 1 one sees the iris,
+    in whatever light.
+    """
+    light, dark = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(float) + 2 for picture in pictures)
+    ratio = cv2.GaussianBlur(np.log(light / dark), (0, 0), 1)
+    lids, disc = np.zeros(ratio.shape, np.uint8), np.zeros(ratio.shape, np.uint8)
+    cv2.fillPoly(lids, [np.round(margin * 16).astype(np.int32)], 1, shift=4)
+    cv2.fillPoly(disc, [np.round(iris * 16).astype(np.int32)], 1, shift=4)
+    labelled = np.argwhere(disc & lids)
+    near = cv2.dilate(disc, np.ones((9, 9), np.uint8)) > 0
+    seen = np.argwhere(near & (ratio > np.median(ratio[disc & lids > 0]) / 2))
+    offset = float(np.linalg.norm(seen.mean(axis=0) - labelled.mean(axis=0)))
+    return offset, len(labelled) / int(disc.sum())
+
+
+IRISES = ("blue", "dark_brown")
+
+
+def test_synthetic_irises_are_seen_where_they_are_labelled() -> None:
+    offsets = []
+    for index in range(40):
+        scene = draw_scene(7, index)
+        looks = [replace(scene, appearance=replace(scene.appearance, iris=iris)) for iris in IRISES]
+        lids = lids_of(scene.appearance, scene.gaze)
+        iris = scene.view.project(iris_points(scene.appearance, scene.gaze))
+        margin, corner = (scene.view.project(points(lids)) for points in (margin_points, caruncle_points))
+        pixel = 1.3 * np.linalg.norm(margin[8] - corner[-1]) / 60  # of the picture the networks see
+        offset, visible = seen_offset([draw_picture(look) for look in looks], iris, margin)
+        if visible > 0.5:
+            offsets.append(offset / pixel)
+    assert len(offsets) > 25
+    assert np.mean(np.array(offsets) < 1) >= 0.95, offsets
+
+
+def test_webcam_irises_are_seen_where_they_are_labelled() -> None:
+    offsets = []
+    for number in range(15):
+        someone = draw_someone(0, number)
+        moment = draw_moment(someone, 0, number, 0)
+        pictures = [
+            take_picture(
+                replace(someone, appearance=replace(someone.appearance, iris=iris)),
+                draw_day(0, number, 0),
+                moment,
+            )
+            for iris in IRISES
+        ]
+        for side in ("left", "right"):
+            view, gaze = eye_view(someone, moment, side)
+            iris = view.project(iris_points(someone.appearance, gaze))
+            margin = view.project(margin_points(lids_of(someone.appearance, gaze)))
+            # 960 pixels of focal length at 600 mm make a picture of 60 x 36.
+            pixel = someone.camera.matrix[0, 0] / np.linalg.norm(view.center) * 600 / 960
+            offset, visible = seen_offset(pictures, iris, margin)
+            if visible > 0.5:
+                offsets.append(offset / pixel)
+    assert len(offsets) > 20
+    assert np.mean(np.array(offsets) < 1) >= 0.95, offsets
 
 
 def test_gaze_angles_span_their_range_evenly() -> None:
