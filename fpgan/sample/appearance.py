@@ -108,6 +108,6 @@ def draw_person(random: np.random.Generator) -> Appearance:
         crease=random.uniform(1.6, 4.6),
         iris=str(random.choice(list(IRIS_COLORS), p=PERSON_IRIS_SHARES)),
         sclera=random.uniform(0.66, 0.84),
-        socket=random.uniform(0.6, 1.0),
+        socket=random.uniform(0.5, 0.9),
         glasses=bool(random.random() < 0.15),
     )

@@ -34,9 +34,9 @@ class Webcam:
 
 def draw_webcam(random: np.random.Generator) -> Webcam:
     return Webcam(
-        shrinkage=random.uniform(1.0, 1.6),
-        blur=random.uniform(0.6, 0.9),
-        noise=random.uniform(0.004, 0.011),
+        shrinkage=random.uniform(1.0, 1.3),
+        blur=random.uniform(0.5, 0.8),
+        noise=random.uniform(0.003, 0.008),
         grain=random.uniform(0.4, 0.9),
         sharpening=random.uniform(0.0, 0.9),
         contrast=random.uniform(0.9, 1.35),
