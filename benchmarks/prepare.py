@@ -133,7 +133,9 @@ def compare(
     print(f"  plain cv2.imread    {len(paths) / statistics.median(plain):8.0f} pictures/s")
     print(f"  preparation         {len(paths) / statistics.median(prepared):8.0f} pictures/s")
     print(f"                      {eyes / statistics.median(prepared):8.0f} eyes/s")
-    print(f"  ratio, median       {ratio:8.2f} pictures to pictures  ({min(ratios):.2f} to {max(ratios):.2f})")
+    print(
+        f"  ratio, median       {ratio:8.2f} pictures to pictures  ({min(ratios):.2f} to {max(ratios):.2f})"
+    )
     print(f"                      {ratio * eyes / len(paths):8.2f} eyes to pictures")
 
 

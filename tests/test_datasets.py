@@ -319,7 +319,7 @@ BROKEN_MPII: list[tuple[Callable[[str], str], str]] = [
     (_column(0, "loop.jpg"), "cannot be read"),
     (_column(0, "a\0b.jpg"), "cannot be read"),
     (_column(0, "x" * 5000), "cannot be read"),
-    (_column(0, "day01"), "no such file"),
+    (_column(0, "day01"), "is not a file"),
     (_column(0, "p00.txt"), "not a JPEG"),
     (_column(0, "day01/cut.jpg"), "cut off"),
     (_column(0, "day01/\udcff.jpg"), "decode"),

@@ -14,8 +14,8 @@ from fpgan.datasets.normalization import (
     Camera,
     NormalizedCamera,
     normalize_picture,
+    projection_matrix,
     rotation_towards,
-    warp_matrix,
 )
 from fpgan.eyes import Eyes, load_eyes
 from fpgan.gaze import angular_error
@@ -138,7 +138,7 @@ def test_without_distortion_the_picture_is_the_plain_warp() -> None:
     virtual = NormalizedCamera(480, 600, 60, 36)
     center = np.array([30.0, 20, 600])
     rotation = rotation_towards(center, Rotation.from_euler("YX", [0.2, 0.3]).as_matrix())
-    warp = warp_matrix(camera, virtual, center, rotation)
+    warp = projection_matrix(virtual, center, rotation) @ np.linalg.inv(camera.matrix)
     ours = normalize_picture(picture, camera, virtual, center, rotation)
     assert np.abs(ours.astype(int) - cv2.warpPerspective(picture, warp, (60, 36))).max() <= 2
     eye = warp @ camera.matrix @ center

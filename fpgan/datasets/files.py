@@ -3,7 +3,9 @@
 Every function raises SampleError, naming the file, for what it cannot read.
 """
 
+import os
 import re
+import stat
 import struct
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ REDUCTIONS = {
     8: (cv2.IMREAD_REDUCED_GRAYSCALE_8, cv2.IMREAD_REDUCED_COLOR_8),
     4: (cv2.IMREAD_REDUCED_GRAYSCALE_4, cv2.IMREAD_REDUCED_COLOR_4),
     2: (cv2.IMREAD_REDUCED_GRAYSCALE_2, cv2.IMREAD_REDUCED_COLOR_2),
-    1: (cv2.IMREAD_GRAYSCALE, cv2.IMREAD_COLOR),
+    1: (cv2.IMREAD_GRAYSCALE, cv2.IMREAD_COLOR_RGB),
 }
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 LARGEST_NUMBER = 1e5  # of any pixel, millimetre, degree or radian in the raw formats
@@ -46,15 +48,19 @@ def read_bytes(root: Path, name: str) -> bytes:
     A name or link that leads out of `root` is never opened.
     """
     try:
-        path = (root / name).resolve()
-        if not path.is_relative_to(root):
+        path = os.path.realpath(os.path.join(root, name))
+        if not path.startswith(os.path.join(root, "")):
             raise SampleError(name, None, f"leads out of the dataset's folder, to {path}")
-        if not path.is_file():
-            raise SampleError(name, None, "no such file")
-        if path.stat().st_size > MAX_BYTES:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise SampleError(name, None, "is not a file")
+        if status.st_size > MAX_BYTES:
             raise SampleError(name, None, f"is larger than {MAX_BYTES >> 20} MiB")
-        return path.read_bytes()
-    except (OSError, ValueError, RuntimeError) as error:  # names too long, zero bytes, loops of links
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise SampleError(name, None, "no such file") from None
+    except (OSError, ValueError) as error:  # names too long, zero bytes, loops of links
         raise SampleError(name, None, f"cannot be read ({error})") from None
 
 
@@ -76,7 +82,9 @@ class JPEG:
             pixels = cv2.imdecode(np.frombuffer(self.data, np.uint8), mode)
         if pixels is None:
             raise SampleError(self.name, None, "does not decode as a picture")
-        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if color else pixels, np.uint8)
+        if color and reduction > 1:  # these modes know no RGB
+            pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+        return np.asarray(pixels, np.uint8)
 
 
 def read_jpeg(root: Path, name: str) -> JPEG:

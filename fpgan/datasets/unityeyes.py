@@ -113,7 +113,7 @@ def _prepare_eye(
 
 def _from_upper_left(points: NDArray[np.floating], height: int) -> NDArray[np.floating]:
     """Points (N, 2) from a picture's lower left corner, as points from the centre of its first pixel."""
-    return np.stack([points[:, 0], height - points[:, 1]], axis=1) - 0.5
+    return points * [1, -1] + [-0.5, height - 0.5]
 
 
 def find_crop(
@@ -176,13 +176,13 @@ def _points(record: Any, key: str, *, at_least: int, at_most: int) -> NDArray[np
 
 def _vectors(texts: list[Any], key: str) -> NDArray[np.floating]:
     """(N, 3): the first three numbers of strings "(x, y, z)" or "(x, y, z, w)"."""
-    rows = []
+    numbers: list[str] = []
     for text in texts:
         match = VECTOR.fullmatch(text) if isinstance(text, str) else None
         if not match:
             raise ValueError(f"'{key}': {str(text)[:60]!r} is not a vector such as '(1.0, 2.0, 3.0)'")
-        rows.append(match.groups())
-    values = np.array(rows, np.float64)
+        numbers += match.groups()
+    values = np.array([float(number) for number in numbers]).reshape(-1, 3)
     if (np.abs(values) > LARGEST_NUMBER).any():
         raise ValueError(f"'{key}' is not plausible: {np.abs(values).max():g}")
     return values
