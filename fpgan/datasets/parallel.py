@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -24,7 +25,7 @@ def map_in_order(function: Callable[[Work], Result], work: Iterable[Work], worke
         return
     # The parent may run threads (MLflow's, PyTorch's), which a forked child would find half-way.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_keep_to_one_thread)
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin_work)
     under_way: deque[Future[Result]] = deque()
     try:
         for piece in work:
@@ -42,5 +43,14 @@ def available_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _keep_to_one_thread() -> None:
+def _begin_work() -> None:
     cv2.setNumThreads(0)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ends this worker when its parent was killed; nothing else would: it waits for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
