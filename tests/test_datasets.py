@@ -1,5 +1,8 @@
 import json
 import random
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -134,6 +137,53 @@ def test_unity_fine_stripes_average_out(tmp_path: Path) -> None:
     image = unity(tmp_path / "raw")[1].image[0]
     assert image.std() < 3
     assert image.mean() == pytest.approx(127.5, abs=4)
+
+
+def look(pitch: float, yaw: float) -> tuple[float, float, float]:
+    """A record's look_vec, y up, of a gaze in degrees."""
+    pitch, yaw = np.radians([pitch, yaw])
+    return (-np.cos(pitch) * np.sin(yaw), np.sin(pitch), -np.cos(pitch) * np.cos(yaw))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kept"),
+    [
+        ({}, [0, 1, 2, 3, 4]),
+        ({"gaze_pitch": (-40, 11)}, [0, 2, 3, 4]),
+        ({"gaze_yaw": (-25, 40)}, [0, 1, 3, 4]),
+        ({"head_pitch": (-20, 20)}, [0, 1, 2, 4]),
+        ({"head_yaw": (5, 20)}, [4]),
+        ({"head_yaw": (-20, 20), "gaze_yaw": (0, 40)}, [0, 1, 3, 4]),
+    ],
+)
+def test_unity_eyes_outside_the_ranges_are_left_out(
+    tmp_path: Path, wanted: dict[str, tuple[float, float]], kept: list[int]
+) -> None:
+    """Gaze and head pose (pitch, yaw) in degrees, as the prepared labels count them."""
+    poses = [((0, 0), (0, 0)), ((20, 0), (0, 0)), ((0, -30), (0, 0)), ((0, 0), (30, 0)), ((0, 0), (0, 15))]
+    for i, (gaze, (pitch, yaw)) in enumerate(poses):
+        replace(SMALL_UNITY, look=look(*gaze), head=(-pitch % 360, 180 - yaw)).write(tmp_path / "raw", str(i))
+    whole = unity(tmp_path / "raw")[1]
+    np.testing.assert_allclose(np.degrees(whole.gaze), [gaze for gaze, _ in poses], atol=0.01)
+    np.testing.assert_allclose(np.degrees(whole.head), [head for _, head in poses], atol=0.01)
+    report, eyes = unity(tmp_path / "raw", PrepareUnityEyes(**wanted))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(eyes.image, whole.image[kept])
+    np.testing.assert_array_equal(eyes.gaze, whole.gaze[kept])
+    left_out = 5 - len(kept)
+    assert (report.samples, report.eyes, report.outside, report.bad) == (5, len(kept), left_out, [])
+    assert (f"left out: {left_out} outside the gaze or head range" in report.summary()) == (left_out > 0)
+    assert json.loads(report.to_json())["outside"] == left_out
+
+
+def test_a_unity_eye_outside_the_range_is_not_decoded_and_not_bad(tmp_path: Path) -> None:
+    SMALL_UNITY.write(tmp_path / "raw", "1")
+    replace(SMALL_UNITY, look=look(30, 0)).write(tmp_path / "raw", "2")
+    (tmp_path / "raw" / "2.jpg").write_bytes(b"not a picture")
+    params = PrepareUnityEyes(gaze_pitch=(-15, 15), max_bad_fraction=0)
+    report, eyes = unity(tmp_path / "raw", params)
+    assert (len(eyes), report.outside, report.bad) == (1, 1, [])
+    with pytest.raises(InputError, match="holds no eyes: 2 samples are outside the gaze or head range"):
+        unity(tmp_path / "raw", PrepareUnityEyes(gaze_yaw=(-90, -80)))
 
 
 def test_unity_rows_follow_the_numbers(tmp_path: Path) -> None:
@@ -491,6 +541,8 @@ def test_dispatch(tmp_path: Path) -> None:
     output = tmp_path / "out.h5"
     assert prepare(tmp_path / "U", output, size, PrepareUnityEyes()).counts == {"unityeyes": 1}
     assert prepare(tmp_path / "M", output, size, PrepareMPIIFaceGaze()).counts == {"p00": 8}
+    with pytest.raises(InputError, match="taken whole; set gaze_pitch"):
+        prepare(source, output, size, PrepareUnityEyes(head_yaw=(-20, 20)))
     for params in (PrepareUnityEyes(), PrepareMPIIFaceGaze()):
         assert prepare(source, output, size, params).counts == {"p07": 2}
         with pytest.raises(InputError, match=r"no such file or folder; expected .* or an HDF5 eye set"):
@@ -523,6 +575,62 @@ def test_results_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
         np.testing.assert_array_equal(eyes.image, other.image)
         np.testing.assert_array_equal(eyes.head, other.head)
     assert alone[0][0].counts == {"unityeyes": 269}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from fpgan.datasets.unityeyes import prepare_unityeyes
+from fpgan.params import EyePicture, PrepareUnityEyes
+
+def kill(done, samples):
+    if done >= 128:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    prepare_unityeyes(
+        Path(sys.argv[1]), Path(sys.argv[2]), EyePicture(), PrepareUnityEyes(), workers=2, progress=kill
+    )
+"""
+
+
+def test_a_killed_preparation_leaves_no_half_file_and_no_process(tmp_path: Path) -> None:
+    SMALL_UNITY.write(tmp_path / "raw", "0")
+    for i in range(1, 400):
+        for suffix in (".jpg", ".json"):
+            (tmp_path / "raw" / f"{i}{suffix}").hardlink_to(tmp_path / "raw" / f"0{suffix}")
+    (tmp_path / "killed.py").write_text(KILLED)
+    output = tmp_path / "eyes.h5"
+
+    def prepare_and_be_killed() -> None:
+        command = [sys.executable, str(tmp_path / "killed.py"), str(tmp_path / "raw"), str(output)]
+        # The workers hold the other end of its output: it ends when the last of them has.
+        killed = subprocess.run(command, capture_output=True, timeout=30)
+        assert killed.returncode == -signal.SIGKILL
+
+    prepare_and_be_killed()
+    assert not output.exists()
+    unity(tmp_path / "raw")
+    good = output.read_bytes()
+    prepare_and_be_killed()
+    assert output.read_bytes() == good
+    unity(tmp_path / "raw")
+    assert output.read_bytes() == good
+    assert not list(tmp_path.glob("eyes.h5.*"))
+
+
+def test_the_same_folder_is_prepared_to_the_same_bytes(tmp_path: Path) -> None:
+    """No jitter: what varies belongs to the augmentation in training."""
+    for i in range(5):
+        SMALL_UNITY.write(tmp_path / "U", str(i))
+    good_person(tmp_path / "M" / "p00")
+    for folder, params in (("U", PrepareUnityEyes()), ("M", PrepareMPIIFaceGaze())):
+        outputs = [tmp_path / f"{folder}-{i}.h5" for i in range(2)]
+        for output in outputs:
+            prepare(tmp_path / folder, output, EyePicture(), params)
+        assert outputs[0].read_bytes() == outputs[1].read_bytes()
+    images = load_eyes(tmp_path / "U-0.h5").image
+    assert (images == images[0]).all()
 
 
 def test_messages_carry_no_control_characters() -> None:

@@ -54,6 +54,7 @@ def prepare_unityeyes(
 ) -> Report:
     """Crops all pictures of a UnityEyes folder and writes them with gaze, head and landmarks.
 
+    Those whose gaze or head pose is outside the ranges in `params` are left out, and their JPEG not read.
     `progress` is told the number of pictures done and of all. Raises InputError when the folder is absent
     or empty, or when too many pictures are bad.
     """
@@ -83,6 +84,8 @@ def _prepare_eye(
     root: Path, folder: Path, size: EyePicture, params: PrepareUnityEyes, name: str
 ) -> list[PreparedEye]:
     annotation = read_annotation(root, str(folder / f"{name}.json"))
+    if not _is_wanted(annotation, params):
+        return []
     jpeg = read_jpeg(root, str(folder / f"{name}.jpg"))
     margin, caruncle, iris = (
         _from_upper_left(points, jpeg.height)
@@ -109,6 +112,15 @@ def _prepare_eye(
             crop.move(landmarks, size.width, size.height),
         )
     ]
+
+
+def _is_wanted(annotation: Annotation, params: PrepareUnityEyes) -> bool:
+    """Whether gaze and head pose lie in the ranges asked for."""
+    angles = np.degrees([*annotation.gaze, *annotation.head])
+    return all(
+        wanted is None or wanted[0] <= angle <= wanted[1]
+        for wanted, angle in zip(params.ranges, angles, strict=True)
+    )
 
 
 def _from_upper_left(points: NDArray[np.floating], height: int) -> NDArray[np.floating]:
