@@ -81,6 +81,12 @@ def projection_matrix(normalized: NormalizedCamera, center: Array, rotation: Arr
     return normalized.matrix @ scaling @ rotation
 
 
+def magnification(camera: Camera, normalized: NormalizedCamera, center: Array) -> float:
+    """Pixels of the real camera a pixel of the virtual one, at an eye's centre (3,) in millimetres."""
+    size_in_real = camera.matrix[0, 0] / np.linalg.norm(center)
+    return float(size_in_real * normalized.distance / normalized.focal_length)
+
+
 def normalize_picture(
     picture: NDArray[np.uint8],
     camera: Camera,
@@ -95,10 +101,7 @@ def normalize_picture(
     `projection_matrix`.
     """
     # Bilinear samples no further apart than the picture's pixels, then their mean: an area average.
-    magnification = (
-        camera.matrix[0, 0] / np.linalg.norm(center) * normalized.distance / normalized.focal_length
-    )
-    finer = max(1, math.ceil(magnification))
+    finer = max(1, math.ceil(magnification(camera, normalized, center)))
     x_nodes, x_weights = _interpolation(normalized.width, finer)
     y_nodes, y_weights = _interpolation(normalized.height, finer)
     nodes = np.stack([*np.meshgrid(x_nodes, y_nodes), np.ones((len(y_nodes), len(x_nodes)))], axis=-1)

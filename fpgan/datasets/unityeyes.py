@@ -6,6 +6,7 @@ eyeball's centre.
 """
 
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgan.datasets.cropping import Crop
-from fpgan.datasets.files import LARGEST_NUMBER, NUMBER, REDUCTIONS, read_bytes, read_jpeg
+from fpgan.datasets.files import LARGEST_NUMBER, MAX_TEXT_BYTES, NUMBER, REDUCTIONS, read_bytes, read_jpeg
 from fpgan.datasets.report import Report, SampleError
 from fpgan.datasets.writing import PreparedEye, write_eyes
 from fpgan.errors import InputError
@@ -62,22 +63,29 @@ def prepare_unityeyes(
     if not folder.is_dir():
         raise InputError(f"{source}: no such folder; expected UnityEyes' imgs/N.jpg and imgs/N.json")
     try:
-        files = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        names = _sample_names(folder)
     except OSError as error:
         raise InputError(f"{folder}: cannot be read ({error})") from None
-    names = {path.stem for path in files if path.suffix in (".jpg", ".json")}
     if not names:
         raise InputError(f"{folder}: holds no pictures; expected UnityEyes' N.jpg and N.json")
     return write_eyes(
         output,
         tuple(LABELS),
-        sorted(names, key=lambda name: (len(name), name)),
+        names,
         partial(_prepare_eye, source.resolve(), folder.relative_to(source), picture, params),
         Report(str(source), len(names)),
         max_bad_fraction=params.max_bad_fraction,
         workers=workers,
         progress=progress,
     )
+
+
+def _sample_names(folder: Path) -> list[str]:
+    """Names, without ending, of the samples in a folder, numbers in their order."""
+    with os.scandir(folder) as entries:  # a million names are small, a million paths are not
+        parts = (os.path.splitext(entry.name) for entry in entries)
+        names = {name for name, ending in parts if ending in (".jpg", ".json") and name[0] != "."}
+    return sorted(sorted(names), key=len)
 
 
 def _prepare_eye(
@@ -91,18 +99,22 @@ def _prepare_eye(
         _from_upper_left(points, jpeg.height)
         for points in (annotation.interior_margin, annotation.caruncle, annotation.iris)
     )
+    eyeball = np.array([[jpeg.width - 1, jpeg.height - 1]]) / 2
+    landmarks = np.concatenate([margin[::2], iris[::4], iris.mean(axis=0, keepdims=True), eyeball])
     crop = find_crop(margin, caruncle, params, size.height / size.width)
     center = crop.left + crop.width / 2, crop.top + crop.height / 2
     if not (
-        0 <= center[0] <= jpeg.width and 0 <= center[1] <= jpeg.height and 1 < crop.width <= 4 * jpeg.width
+        0 <= center[0] <= jpeg.width
+        and 0 <= center[1] <= jpeg.height
+        and crop.width > 1
+        and crop.width * crop.height <= 4 * jpeg.width * jpeg.height
+        and (np.abs(landmarks - eyeball) <= [jpeg.width, jpeg.height]).all()
     ):
         raise SampleError(
             jpeg.name, None, f"the eye does not lie in the picture of {jpeg.width} x {jpeg.height} pixels"
         )
     reduction = max((r for r in REDUCTIONS if crop.width / r >= size.width), default=1)
     pixels = jpeg.decode(color=size.color, reduction=reduction)
-    eyeball = np.array([[jpeg.width - 1, jpeg.height - 1]]) / 2
-    landmarks = np.concatenate([margin[::2], iris[::4], iris.mean(axis=0, keepdims=True), eyeball])
     return [
         PreparedEye(
             PERSON,
@@ -151,7 +163,8 @@ def find_crop(
 def read_annotation(root: Path, name: str) -> Annotation:
     """The annotation in a JSON file named relative to `root`; SampleError when anything in it is wrong."""
     try:
-        record = json.loads(read_bytes(root, name).decode("utf-8-sig"))
+        text = read_bytes(root, name, MAX_TEXT_BYTES).decode("utf-8-sig")
+        record = json.loads(text, object_pairs_hook=_unambiguous)
         margin = _points(record, "interior_margin_2d", at_least=16, at_most=16)
         caruncle = _points(record, "caruncle_2d", at_least=1, at_most=64)
         iris = _points(record, "iris_2d", at_least=32, at_most=32)
@@ -170,6 +183,15 @@ def read_annotation(root: Path, name: str) -> Annotation:
     if (np.abs(head) >= np.pi / 2).any():
         raise SampleError(name, None, "head_pose faces away from the camera")
     return Annotation(margin, caruncle, iris, vectors_to_angles(look * [1, -1, 1]), head)
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; ValueError when it says something twice."""
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"has two '{next(key for key in keys if keys.count(key) > 1)[:60]}'")
+    return record
 
 
 def _entry(record: Any, key: str) -> Any:
