@@ -20,7 +20,7 @@ from scenes import Scene, UnityEye, write_camera, write_jpeg
 
 from fpgan.datasets.hdf5 import prepare_hdf5
 from fpgan.datasets.mpiifacegaze import prepare_mpiifacegaze
-from fpgan.datasets.report import Report
+from fpgan.datasets.report import BadSample, Report
 from fpgan.datasets.unityeyes import prepare_unityeyes
 from fpgan.errors import InputError
 from fpgan.eyes import Eyes, load_eyes
@@ -172,6 +172,20 @@ def test_unityeyes(tmp_path: Path, part: str, seed: int) -> None:
         assert np.isfinite(getattr(eyes, name)).all()
     report.to_json().encode()
     report.summary().encode()
+
+
+@pytest.mark.parametrize(
+    "name", ["\udcff\udcfe", "a\nb", "\x1b[2J", "..", " ", "\u202e", "%s", "-", "x" * 240]
+)
+def test_unityeyes_odd_names(tmp_path: Path, name: str) -> None:
+    EYE.write(tmp_path / "raw", "1")
+    EYE.write(tmp_path / "raw", f"0{name}")
+    assert len(unity(tmp_path / "raw")[1]) == 2
+    (tmp_path / "raw" / f"0{name}.jpg").write_bytes(b"")
+    report, eyes = unity(tmp_path / "raw")
+    assert ([bad.file for bad in report.bad], len(eyes)) == ([f"0{name}.jpg"], 1)
+    assert report.bad == [BadSample(**bad) for bad in json.loads(report.to_json())["bad"]]
+    assert all(line.isprintable() for line in report.summary().split("\n"))
 
 
 # MPIIFaceGaze
