@@ -250,8 +250,11 @@ def _hide_header(data: bytes) -> bytes:
 
 
 def _many_scans(data: bytes) -> bytes:
-    at = data.index(b"\xff\xda")
-    return data[:-2] + data[at:-2] * 300 + data[-2:]
+    """A progressive JPEG that says the same over and over: small to store, long to decode."""
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    progressive = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
+    at = progressive.rindex(b"\xff\xda")
+    return progressive[:-2] + progressive[at:-2] * 300 + progressive[-2:]
 
 
 LOOK = {"look_vec": "(0.1, 0.1, -0.98, 0)"}
@@ -311,6 +314,13 @@ def test_unity_bad_samples_are_skipped_and_reported(tmp_path: Path) -> None:
         assert reason in found.pop((f"imgs/{name}{suffix}", line)), name
     assert not found
     assert json.loads(report.to_json())["eyes"] == 2
+
+
+def test_a_progressive_jpeg_is_as_good(tmp_path: Path) -> None:
+    SMALL_UNITY.write(tmp_path / "raw", "1")
+    picture = cv2.imread(str(tmp_path / "raw" / "1.jpg"))
+    cv2.imwrite(str(tmp_path / "raw" / "1.jpg"), picture, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
+    assert not unity(tmp_path / "raw")[0].bad
 
 
 @pytest.mark.parametrize("padding", [b"", b"\0" * 9])
@@ -707,6 +717,28 @@ def test_results_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
     assert alone[0][0].counts == {"unityeyes": 269}
 
 
+WORKER_OUTLIVES = """
+import os, signal
+from fpgan.datasets.parallel import map_in_order
+
+def process_of(piece):
+    return os.getpid()
+
+if __name__ == "__main__":
+    for process in map_in_order(process_of, iter(int, 1), 2):
+        if process != os.getpid():
+            print("a worker works", flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
+    (tmp_path / "killed.py").write_text(WORKER_OUTLIVES)
+    # The worker holds the other end of its output: it ends when both have.
+    killed = subprocess.run([sys.executable, tmp_path / "killed.py"], capture_output=True, timeout=30)
+    assert (killed.returncode, killed.stdout) == (-signal.SIGKILL, b"a worker works\n")
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -724,7 +756,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_killed_preparation_leaves_no_half_file_and_no_process(tmp_path: Path) -> None:
+def test_a_killed_preparation_leaves_no_half_file(tmp_path: Path) -> None:
     SMALL_UNITY.write(tmp_path / "raw", "0")
     for i in range(1, 400):
         for suffix in (".jpg", ".json"):
@@ -734,7 +766,6 @@ def test_a_killed_preparation_leaves_no_half_file_and_no_process(tmp_path: Path)
 
     def prepare_and_be_killed() -> None:
         command = [sys.executable, str(tmp_path / "killed.py"), str(tmp_path / "raw"), str(output)]
-        # The workers hold the other end of its output: it ends when the last of them has.
         killed = subprocess.run(command, capture_output=True, timeout=30)
         assert killed.returncode == -signal.SIGKILL
 

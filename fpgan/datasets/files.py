@@ -106,26 +106,35 @@ def read_jpeg(root: Path, name: str) -> JPEG:
     # The decoder fills what is missing with grey and says nothing. Some cameras pad with zeros.
     if not data.rstrip(b"\0").endswith(b"\xff\xd9"):
         raise SampleError(name, None, "is cut off: the JPEG data has no end marker")
-    width, height = _jpeg_size(data) or (0, 0)
+    width, height, one_scan = _jpeg_header(data) or (0, 0, False)
     if not 0 < width * height <= MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise SampleError(name, None, f"has a broken header: {width} x {height} pixels")
-    if data.count(b"\xff\xda") > MAX_SCANS:
+    if not one_scan and data.count(b"\xff\xda") > MAX_SCANS:
         raise SampleError(name, None, f"has more than {MAX_SCANS} scans")
     return JPEG(name, data, width, height)
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """(width, height) in a JPEG's frame header, None without one (ISO/IEC 10918-1, annex B)."""
+def _jpeg_header(data: bytes) -> tuple[int, int, bool] | None:
+    """(width, height, whether the first scan is the only one) of a JPEG (ISO/IEC 10918-1, annex B).
+
+    None when its segments do not lead from one frame header to a scan.
+    """
+    width = height = components = 0
+    sequential = False
     at = 2
-    while at + 9 <= len(data) and data[at] == 0xFF:
+    while at + 10 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
         if marker == 0xFF:  # a fill byte
             at += 1
             continue
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return width, height
         if marker == 0x01 or 0xD0 <= marker <= 0xD9:  # have no length; a decoder might read on elsewhere
             return None
+        if marker == 0xDA:
+            return width, height, sequential and data[at + 4] == components
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            if components:
+                return None
+            height, width, components = struct.unpack(">HHB", data[at + 5 : at + 10])
+            sequential = marker in (0xC0, 0xC1)
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return None

@@ -8,7 +8,7 @@ eyeball's centre.
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from fpgan.params import EyePicture, PrepareUnityEyes
 PERSON = "unityeyes"
 OUTER_CORNER = 8  # of the interior margin's points
 VECTOR = re.compile(rf"\(({NUMBER}), *({NUMBER}), *({NUMBER})(?:, *{NUMBER})?\)")
+POINTS = re.compile(rf"(?:\({NUMBER}, *{NUMBER}, *{NUMBER}\))+")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def prepare_unityeyes(
     `progress` is told the number of pictures done and of all. Raises InputError when the folder is absent
     or empty, or when too many pictures are bad.
     """
-    folder = source / "imgs" if (source / "imgs").is_dir() else source
+    inside = "imgs" if (source / "imgs").is_dir() else ""
+    folder = source / inside
     if not folder.is_dir():
         raise InputError(f"{source}: no such folder; expected UnityEyes' imgs/N.jpg and imgs/N.json")
     try:
@@ -72,7 +74,7 @@ def prepare_unityeyes(
         output,
         tuple(LABELS),
         names,
-        partial(_prepare_eye, source.resolve(), folder.relative_to(source), picture, params),
+        partial(_prepare_eye, source.resolve(), inside, picture, params),
         Report(str(source), len(names)),
         max_bad_fraction=params.max_bad_fraction,
         workers=workers,
@@ -89,12 +91,12 @@ def _sample_names(folder: Path) -> list[str]:
 
 
 def _prepare_eye(
-    root: Path, folder: Path, size: EyePicture, params: PrepareUnityEyes, name: str
+    root: Path, folder: str, size: EyePicture, params: PrepareUnityEyes, name: str
 ) -> list[PreparedEye]:
-    annotation = read_annotation(root, str(folder / f"{name}.json"))
+    annotation = read_annotation(root, os.path.join(folder, f"{name}.json"))
     if not _is_wanted(annotation, params):
         return []
-    jpeg = read_jpeg(root, str(folder / f"{name}.jpg"))
+    jpeg = read_jpeg(root, os.path.join(folder, f"{name}.jpg"))
     margin, caruncle, iris = (
         _from_upper_left(points, jpeg.height)
         for points in (annotation.interior_margin, annotation.caruncle, annotation.iris)
@@ -168,8 +170,8 @@ def read_annotation(root: Path, name: str) -> Annotation:
         margin = _points(record, "interior_margin_2d", at_least=16, at_most=16)
         caruncle = _points(record, "caruncle_2d", at_least=1, at_most=64)
         iris = _points(record, "iris_2d", at_least=32, at_most=32)
-        (look,) = _vectors([_entry(_entry(record, "eye_details"), "look_vec")], "look_vec")
-        ((head_x, head_y, _),) = _vectors([_entry(record, "head_pose")], "head_pose")
+        look = _vector(_entry(record, "eye_details"), "look_vec")
+        head_x, head_y, _ = _vector(record, "head_pose")
     except json.JSONDecodeError as error:
         raise SampleError(name, error.lineno, f"is not valid JSON: {error.msg}") from None
     except RecursionError:
@@ -205,18 +207,31 @@ def _points(record: Any, key: str, *, at_least: int, at_most: int) -> NDArray[np
     texts = _entry(record, key)
     if not isinstance(texts, list) or not at_least <= len(texts) <= at_most:
         raise ValueError(f"'{key}' is not a list of {at_least} points")
-    return _vectors(texts, key)[:, :2]
-
-
-def _vectors(texts: list[Any], key: str) -> NDArray[np.floating]:
-    """(N, 3): the first three numbers of strings "(x, y, z)" or "(x, y, z, w)"."""
-    numbers: list[str] = []
     for text in texts:
-        match = VECTOR.fullmatch(text) if isinstance(text, str) else None
-        if not match:
-            raise ValueError(f"'{key}': {str(text)[:60]!r} is not a vector such as '(1.0, 2.0, 3.0)'")
-        numbers += match.groups()
-    values = np.array([float(number) for number in numbers]).reshape(-1, 3)
+        if not (isinstance(text, str) and text[-1:] == ")"):
+            raise _not_a_vector(key, text)
+    joined = "".join(texts)
+    numbers = joined[1:-1].replace(")(", ",").split(",")
+    if not POINTS.fullmatch(joined) or len(numbers) != 3 * len(texts):
+        raise _not_a_vector(key, next((text for text in texts if not POINTS.fullmatch(text)), joined))
+    return _plausible(numbers, key).reshape(-1, 3)[:, :2]
+
+
+def _vector(record: Any, key: str) -> NDArray[np.floating]:
+    """(3,): the first three numbers of a string "(x, y, z)" or "(x, y, z, w)"."""
+    text = _entry(record, key)
+    match = VECTOR.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise _not_a_vector(key, text)
+    return _plausible(match.groups(), key)
+
+
+def _plausible(numbers: Iterable[str], key: str) -> NDArray[np.floating]:
+    values = np.array([float(number) for number in numbers])
     if (np.abs(values) > LARGEST_NUMBER).any():
         raise ValueError(f"'{key}' is not plausible: {np.abs(values).max():g}")
     return values
+
+
+def _not_a_vector(key: str, text: Any) -> ValueError:
+    return ValueError(f"'{key}': {str(text)[:60]!r} is not a vector such as '(1.0, 2.0, 3.0)'")
