@@ -5,6 +5,7 @@ Layout (the one FP-GAN published, with landmarks added): every group holds `imag
 `landmarks` (N, 18, 2), x and y in pixels of the picture. In memory a value that is not known is NaN.
 """
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -86,7 +87,8 @@ def open_eyes(path: Path) -> Iterator[h5py.File]:
     """The HDF5 file of an eye set, its groups checked against the layout above.
 
     Raises InputError, naming file, group and dataset, when the file is absent, is not HDF5, has no
-    groups, or a dataset is missing, of the wrong type or shape, or of another length than the pictures.
+    groups, or a dataset is missing, of the wrong type or shape, of another length than the pictures, not
+    written in full, or not in this file: HDF5 can name any file for any part.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a prepared eye set (HDF5)")
@@ -110,15 +112,15 @@ def person_groups(file: h5py.File) -> dict[str, h5py.Group]:
 def _check_layout(path: Path, file: h5py.File) -> None:
     if np.ndim(file.attrs.get("equalized", False)):
         raise InputError(f"{path}: the attribute 'equalized' is not true or false")
+    _check_links(f"{path}:", file)
     groups = person_groups(file)
     if not groups:
         raise InputError(f"{path}: holds no groups; expected one group a person (such as 'p00')")
     size: tuple[int, ...] | None = None
     for name, group in groups.items():
-        image = group.get("image")
         where = f"{path}: group '{name}'"
-        if not (isinstance(name, str) and name.isprintable()):  # bytes where it is not UTF-8
-            raise InputError(f"{path}: the name {name!r} of a group is not printable text")
+        _check_links(f"{where}:", group)
+        image = group.get("image")
         if not isinstance(image, h5py.Dataset):
             raise InputError(f"{where} has no dataset 'image'")
         if image.dtype != np.uint8 or image.ndim not in (3, 4) or (image.ndim == 4 and image.shape[3] != 3):
@@ -128,6 +130,7 @@ def _check_layout(path: Path, file: h5py.File) -> None:
         if size is not None and image.shape[1:] != size:
             raise InputError(f"{where}: pictures are {image.shape[1:]}, those of the groups before it {size}")
         size = image.shape[1:]
+        _check_stored(f"{where}: 'image'", image)
         for label, shape in LABELS.items():
             data = group.get(label)
             if data is None:
@@ -140,6 +143,30 @@ def _check_layout(path: Path, file: h5py.File) -> None:
                 )
             if len(data) != len(image):
                 raise InputError(f"{where}: {len(image)} pictures but {len(data)} rows of '{label}'")
+            _check_stored(f"{where}: '{label}'", data)
+
+
+def _check_links(where: str, group: h5py.Group) -> None:
+    """Looks at the members' links without following them."""
+    for name in group:
+        if not (isinstance(name, str) and name.isprintable()):  # bytes where it is not UTF-8
+            raise InputError(f"{where} the name {name!r} is not printable text")
+        if group.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
+            raise InputError(f"{where} '{name}' is a link; expected data in the file itself")
+
+
+def _check_stored(where: str, data: h5py.Dataset) -> None:
+    """Whether a dataset is all there: HDF5 reads what was never written, at any length, as zeros."""
+    if data.is_virtual or data.external:
+        raise InputError(f"{where} lies in other files; expected data in the file itself")
+    if data.chunks:
+        chunks = math.prod(math.ceil(n / c) for n, c in zip(data.shape, data.chunks, strict=True))
+        if data.id.get_num_chunks() != chunks:
+            raise InputError(
+                f"{where} was never written in full: {data.id.get_num_chunks()} of {chunks} chunks"
+            )
+    elif data.size and not data.id.get_storage_size():
+        raise InputError(f"{where} was never written")
 
 
 def load_eyes(path: Path, *, equalized: bool = True) -> Eyes:

@@ -6,10 +6,10 @@ with the key's path, what it may be, and the nearest known key.
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fpgan.errors import InputError
 
@@ -23,6 +23,17 @@ class Data(Section):
     """Synthetic eyes: a UnityEyes folder, or an HDF5 file of prepared eyes."""
     mpiifacegaze: Path = Path("data/sample/MPIIFaceGaze")
     """Real eyes: an MPIIFaceGaze folder, or an HDF5 file of prepared eyes."""
+
+
+def _ascending(angles: tuple[float, float]) -> tuple[float, float]:
+    if angles[0] > angles[1]:
+        raise ValueError("the lowest angle comes first, then the highest")
+    return angles
+
+
+Degrees = Annotated[float, Field(ge=-90, le=90)]
+AngleRange = Annotated[tuple[Degrees, Degrees], AfterValidator(_ascending)]
+"""[lowest, highest] in degrees, both included."""
 
 
 class EyePicture(Section):
@@ -69,8 +80,21 @@ class PrepareUnityEyes(Section):
     """corners: centred midway between the corners; reference: FP-GAN's, centred on the lid margin's box."""
     crop_width: float = Field(1.3, gt=0.5, lt=4)
     """Width of the crop, in eye widths."""
+    gaze_pitch: AngleRange | None = None
+    """Samples with another gaze are left out; null keeps all. FP-GAN's: [-40.1, 11.5]."""
+    gaze_yaw: AngleRange | None = None
+    """As gaze_pitch. FP-GAN's: [-40.1, 40.1]."""
+    head_pitch: AngleRange | None = None
+    """As gaze_pitch, for the head pose. FP-GAN's: [-20, 20]."""
+    head_yaw: AngleRange | None = None
+    """As gaze_pitch, for the head pose. FP-GAN's: [-20, 20]."""
     max_bad_fraction: float = Field(0.05, ge=0, lt=1)
     """Share of broken samples beyond which the stage fails."""
+
+    @property
+    def ranges(self) -> tuple[tuple[float, float] | None, ...]:
+        """Those of gaze pitch and yaw, then of head pitch and yaw."""
+        return self.gaze_pitch, self.gaze_yaw, self.head_pitch, self.head_yaw
 
 
 class PrepareMPIIFaceGaze(Section):

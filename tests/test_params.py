@@ -49,6 +49,12 @@ def test_the_paper_preset_is_the_published_setting() -> None:
         ("train_gan:\n  steps: many\n", [":2:", "train_gan.steps", "integer", "'many'"]),
         ("eyes:\n  width: 61\n", [":2:", "eyes.width", "multiple of 4"]),
         ("prepare_unityeyes: {crop: tight}\n", ["prepare_unityeyes.crop", "'corners' or 'reference'"]),
+        (
+            "prepare_unityeyes:\n  head_yaw: [20, -20]\n",
+            [":2:", "prepare_unityeyes.head_yaw", "the lowest angle comes first", "[20, -20]"],
+        ),
+        ("prepare_unityeyes: {gaze_pitch: [0, 200]}\n", ["prepare_unityeyes.gaze_pitch", "90", "200"]),
+        ("prepare_unityeyes: {gaze_pitch: 20}\n", ["prepare_unityeyes.gaze_pitch", "tuple", "20"]),
         ("split:\n  test_persons: [p10]\n", [":1:", "p10", "test_persons"]),
         ("- a\n- b\n", ["expected sections"]),
         ("a: [\n", ["not valid YAML"]),

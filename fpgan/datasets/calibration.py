@@ -1,12 +1,11 @@
 """The cameras of MPIIFaceGaze: pXX/Calibration/Camera.mat."""
 
-import io
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 
-from fpgan.datasets.files import read_bytes
+from fpgan.datasets.files import MAX_TEXT_BYTES, read_bytes
+from fpgan.datasets.matlab import read_arrays
 from fpgan.datasets.normalization import Camera
 from fpgan.datasets.report import SampleError
 from fpgan.errors import InputError
@@ -19,17 +18,17 @@ def read_camera(root: Path, person: str) -> Camera:
     name = f"{person}/Calibration/Camera.mat"
     where = f"{root / name}"
     try:
-        content = read_bytes(root, name)
+        content = read_bytes(root, name, MAX_TEXT_BYTES)
     except SampleError as error:
         raise InputError(f"{where}: {error}; normalization needs the camera's matrix") from None
     try:
-        values = scipy.io.loadmat(io.BytesIO(content), variable_names=["cameraMatrix", "distCoeffs"])
-        matrix = np.asarray(values["cameraMatrix"], np.float64)
-        distortion = np.asarray(values.get("distCoeffs", np.zeros(5)), np.float64).ravel()
-    except KeyError:
-        raise InputError(f"{where}: holds no 'cameraMatrix'") from None
-    except Exception as error:  # a damaged file makes scipy raise almost anything
+        values = read_arrays(content)
+    except ValueError as error:
         raise InputError(f"{where}: not a readable MATLAB file ({error})") from None
+    matrix = values.get("cameraMatrix")
+    distortion = values.get("distCoeffs", np.zeros(5)).ravel()
+    if matrix is None:
+        raise InputError(f"{where}: holds no 'cameraMatrix'")
     if (
         matrix.shape != (3, 3)
         or not np.isfinite(matrix).all()

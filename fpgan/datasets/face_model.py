@@ -21,7 +21,10 @@ FACE_MODEL = np.array(
         [26.2996, 68.5950, 0.0],  # mouth, left corner
     ]
 )
-EYE_CORNERS: dict[Side, tuple[int, int]] = {"right": (0, 1), "left": (2, 3)}
+EYE_CENTERS: dict[Side, NDArray[np.floating]] = {
+    "right": FACE_MODEL[0:2].mean(axis=0),
+    "left": FACE_MODEL[2:4].mean(axis=0),
+}
 
 
 def eye_center(
@@ -31,8 +34,7 @@ def eye_center(
 
     `rotation` (3, 3) and `translation` (3,) take the face model into the camera frame.
     """
-    corners = FACE_MODEL[list(EYE_CORNERS[side])]
-    return (corners @ rotation.T + translation).mean(axis=0)
+    return rotation @ EYE_CENTERS[side] + translation
 
 
 def head_angles(rotation: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgan.datasets.cropping import Crop
-from fpgan.datasets.files import MAX_SIDE
 from fpgan.datasets.report import Report, SampleError
-from fpgan.datasets.writing import PreparedEye, write_eyes
+from fpgan.datasets.writing import CHUNK, PreparedEye, write_eyes
 from fpgan.errors import InputError
-from fpgan.eyes import BUFFERED_EYES, DAMAGED, LABELS, open_eyes, person_groups
+from fpgan.eyes import DAMAGED, LABELS, open_eyes, person_groups
 from fpgan.params import EyePicture
+
+MAX_PIXELS = 1 << 20  # of an eye's picture
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,10 @@ def prepare_hdf5(
     with open_eyes(source) as file:
         groups = person_groups(file)
         shape = next(iter(groups.values()))["image"].shape[1:]
-        if not 0 < min(shape) <= max(shape) <= MAX_SIDE:
-            raise InputError(f"{source}: pictures of shape {shape} cannot be resized")
+        if not 0 < shape[0] * shape[1] <= MAX_PIXELS:
+            raise InputError(
+                f"{source}: pictures of shape {shape} are not of an eye; at most {MAX_PIXELS} pixels"
+            )
         wanted = (picture.height, picture.width, 3)[: 3 if picture.color else 2]
         rows = sum(len(group["image"]) for group in groups.values())
         return write_eyes(
@@ -69,8 +72,8 @@ def _labels(group: h5py.Group) -> dict[str, h5py.Dataset]:
 
 
 def _rows(source: Path, name: str, group: h5py.Group) -> Iterator[Row]:
-    for start in range(0, len(group["image"]), BUFFERED_EYES):
-        block = slice(start, start + BUFFERED_EYES)
+    for start in range(0, len(group["image"]), CHUNK):
+        block = slice(start, start + CHUNK)
         try:
             images = group["image"][block]
             with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite: not known

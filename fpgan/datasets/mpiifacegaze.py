@@ -5,6 +5,7 @@ pXX/Calibration/Camera.mat. Every eye is normalized (see `normalization`), and t
 mirrored, so that the inner corner is on the picture's left.
 """
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,13 @@ from numpy.typing import NDArray
 from fpgan.datasets.calibration import read_camera
 from fpgan.datasets.face_model import Side, eye_center, head_angles
 from fpgan.datasets.files import parse_number, read_bytes, read_jpeg
-from fpgan.datasets.normalization import Camera, NormalizedCamera, normalize_picture, rotation_towards
+from fpgan.datasets.normalization import (
+    Camera,
+    NormalizedCamera,
+    magnification,
+    normalize_picture,
+    rotation_towards,
+)
 from fpgan.datasets.report import Report, SampleError
 from fpgan.datasets.writing import PreparedEye, write_eyes
 from fpgan.errors import InputError
@@ -25,6 +32,7 @@ from fpgan.gaze import mirror, vectors_to_angles
 from fpgan.params import EyePicture, PrepareMPIIFaceGaze
 
 COLUMNS = 28
+LONGEST_LINE = 8192  # bytes; a path of 4 KiB and the numbers
 REFERENCE_WIDTH = 60  # pixels of the picture that params.focal_length is given for
 STEEPEST = np.cos(np.radians(85))  # between the line of sight and the direction of a gaze or head
 
@@ -103,13 +111,15 @@ def _lines(root: Path, person: str) -> Iterator[Line]:
         content = read_bytes(root, name)
     except SampleError as error:
         raise InputError(f"{root / name}: {error}; expected the person's annotation") from None
-    for number, text in enumerate(content.split(b"\n"), 1):
+    for number, text in enumerate(io.BytesIO(content), 1):
         if text.strip():
             yield Line(person, number, text)
 
 
 def parse_line(line: Line) -> Annotation:
     """A line's annotation; SampleError when it is malformed."""
+    if len(line.text) > LONGEST_LINE:
+        raise line.error(f"is longer than {LONGEST_LINE} bytes")
     try:
         columns = line.text.decode().split()
         if len(columns) != COLUMNS:
@@ -158,10 +168,15 @@ def _normalize_eye(
     normalized: NormalizedCamera,
 ) -> PreparedEye:
     center = eye_center(side, annotation.head_rotation, annotation.head_translation)
+    if center[2] <= 0:
+        raise line.error("the head is not before the camera")
+    samples = normalized.width * normalized.height * magnification(camera, normalized, center) ** 2
+    if samples > pixels.shape[0] * pixels.shape[1]:
+        raise line.error(f"the {side} eye is too near the camera: its picture would be larger than this one")
     gaze = annotation.gaze_target - center
     sight = center / np.linalg.norm(center)
-    if not (center[2] > 0 and sight @ annotation.head_rotation[:, 2] > STEEPEST):
-        raise line.error("the head is not before the camera, or faces away from it")
+    if not (sight @ annotation.head_rotation[:, 2] > STEEPEST):
+        raise line.error("the head faces away from the camera")
     if not -sight @ gaze > STEEPEST * np.linalg.norm(gaze):
         raise line.error("the gaze target lies behind the eye")
     x, y = camera.project(center[None])[0]

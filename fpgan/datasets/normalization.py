@@ -6,6 +6,7 @@ head's x axis is level, and stands, by scaling, at a fixed distance. Pictures ar
 directions are rotated and not scaled.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -64,18 +65,26 @@ def rotation_towards(center: Array, head_rotation: Array) -> Array:
     is in the camera frame; the two must not be parallel.
     """
     forward = center / np.linalg.norm(center)
-    down = np.cross(forward, head_rotation[:, 0])
-    down /= np.linalg.norm(down)
-    return np.stack([np.cross(down, forward), down, forward])
+    head_x = head_rotation[:, 0]
+    right = head_x - (head_x @ forward) * forward
+    right /= np.linalg.norm(right)
+    return np.stack([right, np.cross(forward, right), forward])
 
 
-def warp_matrix(camera: Camera, normalized: NormalizedCamera, center: Array, rotation: Array) -> Array:
-    """K_n S R K^-1 (3, 3): undistorted pixels of the real camera to pixels of the virtual one.
+def projection_matrix(normalized: NormalizedCamera, center: Array, rotation: Array) -> Array:
+    """K_n S R (3, 3): places in the real camera's frame to pixels of the virtual camera.
 
-    `center` (3,) is the eye's, in millimetres, `rotation` (3, 3) that of `rotation_towards`.
+    The paper's warp from undistorted pixels is this times K^-1. `center` (3,) is the eye's, in
+    millimetres, `rotation` (3, 3) that of `rotation_towards`.
     """
     scaling = np.diag([1, 1, normalized.distance / np.linalg.norm(center)])
-    return normalized.matrix @ scaling @ rotation @ np.linalg.inv(camera.matrix)
+    return normalized.matrix @ scaling @ rotation
+
+
+def magnification(camera: Camera, normalized: NormalizedCamera, center: Array) -> float:
+    """Pixels of the real camera a pixel of the virtual one, at an eye's centre (3,) in millimetres."""
+    size_in_real = camera.matrix[0, 0] / np.linalg.norm(center)
+    return float(size_in_real * normalized.distance / normalized.focal_length)
 
 
 def normalize_picture(
@@ -88,18 +97,15 @@ def normalize_picture(
     """The picture (height, width) or (height, width, 3) that the virtual camera takes of the eye.
 
     Each of its pixels is looked up where the lens put it, so the distortion is undone only where needed.
-    Beyond its border the picture is continued with its border pixels. Arguments as in `warp_matrix`.
+    Beyond its border the picture is continued with its border pixels. Arguments as in
+    `projection_matrix`.
     """
-    warp = warp_matrix(camera, normalized, center, rotation)
     # Bilinear samples no further apart than the picture's pixels, then their mean: an area average.
-    magnification = (
-        camera.matrix[0, 0] / np.linalg.norm(center) * normalized.distance / normalized.focal_length
-    )
-    finer = max(1, math.ceil(magnification))
+    finer = max(1, math.ceil(magnification(camera, normalized, center)))
     x_nodes, x_weights = _interpolation(normalized.width, finer)
     y_nodes, y_weights = _interpolation(normalized.height, finer)
     nodes = np.stack([*np.meshgrid(x_nodes, y_nodes), np.ones((len(y_nodes), len(x_nodes)))], axis=-1)
-    rays = nodes.reshape(-1, 3) @ np.linalg.inv(warp @ camera.matrix).T
+    rays = nodes.reshape(-1, 3) @ np.linalg.inv(projection_matrix(normalized, center, rotation)).T
     places = camera.project(rays).reshape(len(y_nodes), len(x_nodes), 2)
     x, y = ((y_weights @ places[..., axis] @ x_weights.T).astype(np.float32) for axis in (0, 1))
     samples = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -107,6 +113,7 @@ def normalize_picture(
     return np.asarray(cv2.resize(samples, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+@functools.lru_cache(maxsize=64)  # the same few for a whole data set
 def _interpolation(length: int, finer: int) -> tuple[Array, Array]:
     """Places where the map is computed along a side, and weights (length * finer, places) for the samples.
 

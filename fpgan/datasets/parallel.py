@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -16,25 +17,38 @@ Result = TypeVar("Result")
 def map_in_order(function: Callable[[Work], Result], work: Iterable[Work], workers: int) -> Iterator[Result]:
     """Results of a picklable function, in the order of the work.
 
-    At most two pieces of work a worker are under way, so neither work nor results pile up. One worker is
-    this process itself; a script that wants more must guard its entry by `if __name__ == "__main__"`.
+    One of the workers is this process itself, alone until the others have started, so that little work is
+    not delayed by them. At most four pieces of work a worker are under way, so neither work nor results
+    pile up. A script that wants more than one must guard its entry by `if __name__ == "__main__"`.
     """
-    if workers <= 1:
+    others = workers - 1
+    if others < 1:
         yield from map(function, work)
         return
     # The parent may run threads (MLflow's, PyTorch's), which a forked child would find half-way.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_keep_to_one_thread)
-    under_way: deque[Future[Result]] = deque()
+    pool = ProcessPoolExecutor(others, context, initializer=_begin_work)
+    results: deque[Future[Result]] = deque()
     try:
+        started = [pool.submit(os.getpid) for _ in range(others)]
         for piece in work:
-            under_way.append(pool.submit(function, piece))
-            if len(under_way) == 2 * workers:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
+            while len(results) >= 4 * workers or (results and results[0].done()):
+                yield results.popleft().result()
+            under_way = sum(not result.done() for result in results)
+            if under_way < 2 * others and all(start.done() for start in started):
+                results.append(pool.submit(function, piece))
+            else:
+                results.append(_finished(function(piece)))
+        while results:
+            yield results.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _finished(result: Result) -> Future[Result]:
+    future: Future[Result] = Future()
+    future.set_result(result)
+    return future
 
 
 def available_cpus() -> int:
@@ -42,5 +56,14 @@ def available_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _keep_to_one_thread() -> None:
+def _begin_work() -> None:
     cv2.setNumThreads(0)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ends this worker when its parent was killed; nothing else would: it waits for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

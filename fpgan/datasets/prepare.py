@@ -25,6 +25,11 @@ def prepare(
     Raises InputError when the source is neither, or as the preparation of its kind does.
     """
     if source.is_file():
+        if isinstance(params, PrepareUnityEyes) and any(params.ranges):
+            raise InputError(
+                f"{source}: an HDF5 eye set is taken whole; set gaze_pitch, gaze_yaw, head_pitch, "
+                "head_yaw of prepare_unityeyes to null, or name a UnityEyes folder"
+            )
         return prepare_hdf5(
             source, output, picture, max_bad_fraction=params.max_bad_fraction, progress=progress
         )

@@ -36,9 +36,11 @@ class Report:
 
     source: str
     samples: int
-    """Samples that the source holds: pictures, annotation lines or rows, good and bad."""
+    """Samples that the source holds: pictures, annotation lines or rows, good, left out and bad."""
     counts: dict[str, int] = field(default_factory=dict)
     """Eyes written, a person."""
+    outside: int = 0
+    """Samples left out because their gaze or head pose lies outside the range that was asked for."""
     bad: list[BadSample] = field(default_factory=list)
     """In the order of the source."""
 
@@ -54,6 +56,8 @@ class Report:
         """A few lines for the terminal."""
         persons = ", ".join(f"{person} {count}" for person, count in self.counts.items())
         lines = [f"{self.eyes} eyes from {self.samples} samples of {self.source} ({persons})"]
+        if self.outside:
+            lines.append(f"left out: {self.outside} outside the gaze or head range")
         if self.bad:
             lines += [f"{len(self.bad)} bad samples left out:", *self._first_bad()]
         return "\n".join(lines)

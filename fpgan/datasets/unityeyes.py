@@ -6,8 +6,9 @@ eyeball's centre.
 """
 
 import json
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgan.datasets.cropping import Crop
-from fpgan.datasets.files import LARGEST_NUMBER, NUMBER, REDUCTIONS, read_bytes, read_jpeg
+from fpgan.datasets.files import LARGEST_NUMBER, MAX_TEXT_BYTES, NUMBER, REDUCTIONS, read_bytes, read_jpeg
 from fpgan.datasets.report import Report, SampleError
 from fpgan.datasets.writing import PreparedEye, write_eyes
 from fpgan.errors import InputError
@@ -28,6 +29,7 @@ from fpgan.params import EyePicture, PrepareUnityEyes
 PERSON = "unityeyes"
 OUTER_CORNER = 8  # of the interior margin's points
 VECTOR = re.compile(rf"\(({NUMBER}), *({NUMBER}), *({NUMBER})(?:, *{NUMBER})?\)")
+POINTS = re.compile(rf"(?:\({NUMBER}, *{NUMBER}, *{NUMBER}\))+")
 
 
 @dataclass(frozen=True)
@@ -54,24 +56,25 @@ def prepare_unityeyes(
 ) -> Report:
     """Crops all pictures of a UnityEyes folder and writes them with gaze, head and landmarks.
 
+    Those whose gaze or head pose is outside the ranges in `params` are left out, and their JPEG not read.
     `progress` is told the number of pictures done and of all. Raises InputError when the folder is absent
     or empty, or when too many pictures are bad.
     """
-    folder = source / "imgs" if (source / "imgs").is_dir() else source
+    inside = "imgs" if (source / "imgs").is_dir() else ""
+    folder = source / inside
     if not folder.is_dir():
         raise InputError(f"{source}: no such folder; expected UnityEyes' imgs/N.jpg and imgs/N.json")
     try:
-        files = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        names = _sample_names(folder)
     except OSError as error:
         raise InputError(f"{folder}: cannot be read ({error})") from None
-    names = {path.stem for path in files if path.suffix in (".jpg", ".json")}
     if not names:
         raise InputError(f"{folder}: holds no pictures; expected UnityEyes' N.jpg and N.json")
     return write_eyes(
         output,
         tuple(LABELS),
-        sorted(names, key=lambda name: (len(name), name)),
-        partial(_prepare_eye, source.resolve(), folder.relative_to(source), picture, params),
+        names,
+        partial(_prepare_eye, source.resolve(), inside, picture, params),
         Report(str(source), len(names)),
         max_bad_fraction=params.max_bad_fraction,
         workers=workers,
@@ -79,27 +82,41 @@ def prepare_unityeyes(
     )
 
 
+def _sample_names(folder: Path) -> list[str]:
+    """Names, without ending, of the samples in a folder, numbers in their order."""
+    with os.scandir(folder) as entries:  # a million names are small, a million paths are not
+        parts = (os.path.splitext(entry.name) for entry in entries)
+        names = {name for name, ending in parts if ending in (".jpg", ".json") and name[0] != "."}
+    return sorted(sorted(names), key=len)
+
+
 def _prepare_eye(
-    root: Path, folder: Path, size: EyePicture, params: PrepareUnityEyes, name: str
+    root: Path, folder: str, size: EyePicture, params: PrepareUnityEyes, name: str
 ) -> list[PreparedEye]:
-    annotation = read_annotation(root, str(folder / f"{name}.json"))
-    jpeg = read_jpeg(root, str(folder / f"{name}.jpg"))
+    annotation = read_annotation(root, os.path.join(folder, f"{name}.json"))
+    if not _is_wanted(annotation, params):
+        return []
+    jpeg = read_jpeg(root, os.path.join(folder, f"{name}.jpg"))
     margin, caruncle, iris = (
         _from_upper_left(points, jpeg.height)
         for points in (annotation.interior_margin, annotation.caruncle, annotation.iris)
     )
+    eyeball = np.array([[jpeg.width - 1, jpeg.height - 1]]) / 2
+    landmarks = np.concatenate([margin[::2], iris[::4], iris.mean(axis=0, keepdims=True), eyeball])
     crop = find_crop(margin, caruncle, params, size.height / size.width)
     center = crop.left + crop.width / 2, crop.top + crop.height / 2
     if not (
-        0 <= center[0] <= jpeg.width and 0 <= center[1] <= jpeg.height and 1 < crop.width <= 4 * jpeg.width
+        0 <= center[0] <= jpeg.width
+        and 0 <= center[1] <= jpeg.height
+        and crop.width > 1
+        and crop.width * crop.height <= 4 * jpeg.width * jpeg.height
+        and (np.abs(landmarks - eyeball) <= [jpeg.width, jpeg.height]).all()
     ):
         raise SampleError(
             jpeg.name, None, f"the eye does not lie in the picture of {jpeg.width} x {jpeg.height} pixels"
         )
     reduction = max((r for r in REDUCTIONS if crop.width / r >= size.width), default=1)
     pixels = jpeg.decode(color=size.color, reduction=reduction)
-    eyeball = np.array([[jpeg.width - 1, jpeg.height - 1]]) / 2
-    landmarks = np.concatenate([margin[::2], iris[::4], iris.mean(axis=0, keepdims=True), eyeball])
     return [
         PreparedEye(
             PERSON,
@@ -111,9 +128,18 @@ def _prepare_eye(
     ]
 
 
+def _is_wanted(annotation: Annotation, params: PrepareUnityEyes) -> bool:
+    """Whether gaze and head pose lie in the ranges asked for."""
+    angles = np.degrees([*annotation.gaze, *annotation.head])
+    return all(
+        wanted is None or wanted[0] <= angle <= wanted[1]
+        for wanted, angle in zip(params.ranges, angles, strict=True)
+    )
+
+
 def _from_upper_left(points: NDArray[np.floating], height: int) -> NDArray[np.floating]:
     """Points (N, 2) from a picture's lower left corner, as points from the centre of its first pixel."""
-    return np.stack([points[:, 0], height - points[:, 1]], axis=1) - 0.5
+    return points * [1, -1] + [-0.5, height - 0.5]
 
 
 def find_crop(
@@ -139,12 +165,13 @@ def find_crop(
 def read_annotation(root: Path, name: str) -> Annotation:
     """The annotation in a JSON file named relative to `root`; SampleError when anything in it is wrong."""
     try:
-        record = json.loads(read_bytes(root, name).decode("utf-8-sig"))
+        text = read_bytes(root, name, MAX_TEXT_BYTES).decode("utf-8-sig")
+        record = json.loads(text, object_pairs_hook=_unambiguous)
         margin = _points(record, "interior_margin_2d", at_least=16, at_most=16)
         caruncle = _points(record, "caruncle_2d", at_least=1, at_most=64)
         iris = _points(record, "iris_2d", at_least=32, at_most=32)
-        (look,) = _vectors([_entry(_entry(record, "eye_details"), "look_vec")], "look_vec")
-        ((head_x, head_y, _),) = _vectors([_entry(record, "head_pose")], "head_pose")
+        look = _vector(_entry(record, "eye_details"), "look_vec")
+        head_x, head_y, _ = _vector(record, "head_pose")
     except json.JSONDecodeError as error:
         raise SampleError(name, error.lineno, f"is not valid JSON: {error.msg}") from None
     except RecursionError:
@@ -160,6 +187,15 @@ def read_annotation(root: Path, name: str) -> Annotation:
     return Annotation(margin, caruncle, iris, vectors_to_angles(look * [1, -1, 1]), head)
 
 
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; ValueError when it says something twice."""
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"has two '{next(key for key in keys if keys.count(key) > 1)[:60]}'")
+    return record
+
+
 def _entry(record: Any, key: str) -> Any:
     if not isinstance(record, dict) or key not in record:
         raise ValueError(f"has no '{key}'")
@@ -171,18 +207,31 @@ def _points(record: Any, key: str, *, at_least: int, at_most: int) -> NDArray[np
     texts = _entry(record, key)
     if not isinstance(texts, list) or not at_least <= len(texts) <= at_most:
         raise ValueError(f"'{key}' is not a list of {at_least} points")
-    return _vectors(texts, key)[:, :2]
-
-
-def _vectors(texts: list[Any], key: str) -> NDArray[np.floating]:
-    """(N, 3): the first three numbers of strings "(x, y, z)" or "(x, y, z, w)"."""
-    rows = []
     for text in texts:
-        match = VECTOR.fullmatch(text) if isinstance(text, str) else None
-        if not match:
-            raise ValueError(f"'{key}': {str(text)[:60]!r} is not a vector such as '(1.0, 2.0, 3.0)'")
-        rows.append(match.groups())
-    values = np.array(rows, np.float64)
+        if not (isinstance(text, str) and text[-1:] == ")"):
+            raise _not_a_vector(key, text)
+    joined = "".join(texts)
+    numbers = joined[1:-1].replace(")(", ",").split(",")
+    if not POINTS.fullmatch(joined) or len(numbers) != 3 * len(texts):
+        raise _not_a_vector(key, next((text for text in texts if not POINTS.fullmatch(text)), joined))
+    return _plausible(numbers, key).reshape(-1, 3)[:, :2]
+
+
+def _vector(record: Any, key: str) -> NDArray[np.floating]:
+    """(3,): the first three numbers of a string "(x, y, z)" or "(x, y, z, w)"."""
+    text = _entry(record, key)
+    match = VECTOR.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise _not_a_vector(key, text)
+    return _plausible(match.groups(), key)
+
+
+def _plausible(numbers: Iterable[str], key: str) -> NDArray[np.floating]:
+    values = np.array([float(number) for number in numbers])
     if (np.abs(values) > LARGEST_NUMBER).any():
         raise ValueError(f"'{key}' is not plausible: {np.abs(values).max():g}")
     return values
+
+
+def _not_a_vector(key: str, text: Any) -> ValueError:
+    return ValueError(f"'{key}': {str(text)[:60]!r} is not a vector such as '(1.0, 2.0, 3.0)'")

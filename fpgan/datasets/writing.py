@@ -17,6 +17,7 @@ from fpgan.errors import InputError
 from fpgan.eyes import EyeWriter
 
 CHUNK = 64  # samples a worker takes at a time
+MOST_WORKERS = 6  # each holds up to 100 MiB; with the tracking in their parent they stay below 1 GiB
 Sample = TypeVar("Sample")
 Progress = Callable[[int, int], object]
 """Told the number of samples done and of all samples."""
@@ -47,24 +48,30 @@ def write_eyes(
 ) -> Report:
     """Prepares the `report.samples` samples and writes their eyes to `output`, which appears when complete.
 
-    `prepare_sample` must be picklable and raises SampleError for a bad sample; `workers` None means one a
-    CPU, and the result is the same for any number. Fills and returns the report. Raises InputError as soon
-    as too many samples are bad, or when no eye is left.
+    `prepare_sample` must be picklable, raises SampleError for a bad sample and returns no eye for one that
+    is not wanted. `workers` None means one a CPU, MOST_WORKERS at most; the result is the same for any
+    number. Fills and returns the report. Raises InputError as soon as too many samples are bad, or when no
+    eye is left.
     """
     done = 0
     chunks = _chunks(samples)
-    workers = min(available_cpus() if workers is None else workers, math.ceil(report.samples / CHUNK))
+    workers = min(available_cpus(), MOST_WORKERS) if workers is None else workers
+    workers = min(workers, math.ceil(report.samples / CHUNK))
     with EyeWriter(output, labels=labels, equalized=equalized) as writer:
-        for size, eyes, bad in map_in_order(partial(_prepare_chunk, prepare_sample), chunks, workers):
+        for size, eyes, outside, bad in map_in_order(
+            partial(_prepare_chunk, prepare_sample), chunks, workers
+        ):
             for eye in eyes:
                 writer.append(eye.person, eye.image, eye.gaze, eye.head, eye.landmarks)
+            report.outside += outside
             report.bad += bad
             report.check(max_bad_fraction)
             done += size
             if progress:
                 progress(done, report.samples)
         if not writer.counts:
-            raise InputError(f"{report.source}: holds no eyes")
+            why = f": {report.outside} samples are outside the gaze or head range" if report.outside else ""
+            raise InputError(f"{report.source}: holds no eyes{why}")
     report.counts |= writer.counts
     return report
 
@@ -77,13 +84,17 @@ def _chunks(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
 
 def _prepare_chunk(
     prepare_sample: Callable[[Sample], list[PreparedEye]], chunk: list[Sample]
-) -> tuple[int, list[PreparedEye], list[BadSample]]:
-    """Number of samples, and the eyes and the bad samples among them."""
+) -> tuple[int, list[PreparedEye], int, list[BadSample]]:
+    """Number of samples, their eyes, the number of those not wanted, and the bad ones."""
     eyes: list[PreparedEye] = []
+    outside = 0
     bad: list[BadSample] = []
     for sample in chunk:
         try:
-            eyes += prepare_sample(sample)
+            prepared = prepare_sample(sample)
         except SampleError as error:
             bad.append(error.sample)
-    return len(chunk), eyes, bad
+        else:
+            eyes += prepared
+            outside += not prepared
+    return len(chunk), eyes, outside, bad

@@ -51,6 +51,7 @@ def prepare_eyes(params: Params, dataset: Literal["unityeyes", "mpiifacegaze"]) 
                 "persons": len(report.counts),
                 "with_gaze": int(eyes.has_gaze.sum()),
                 "with_landmarks": int(eyes.has_landmarks.sum()),
+                "left_out": report.outside,
                 "bad_samples": len(report.bad),
             }
         )

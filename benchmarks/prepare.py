@@ -1,0 +1,176 @@
+"""Speed and memory of the preparation of both raw formats.
+
+    python benchmarks/prepare.py
+    python benchmarks/prepare.py --unityeyes DIR --mpiifacegaze DIR
+
+Without a folder, sample data is rendered into a temporary one. Each round reads every JPEG plainly, by
+cv2.imread in as many processes, and then prepares the same pictures; so what else the machine does weighs
+on both alike, and the ratio of the two, its median over the rounds, is the number to compare. Both times
+include starting the processes. Above 1, preparing is faster than reading: the JPEG decoder does less.
+
+Memory is that of all processes together, pages they share counted once (PSS), at its highest; flat memory
+means the same figure for four times as many pictures.
+
+Pictures are copied to the temporary folder and listed several times over, to be many.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import psutil
+
+from fpgan.datasets.parallel import available_cpus, map_in_order
+from fpgan.datasets.prepare import prepare
+from fpgan.params import EyePicture, PrepareMPIIFaceGaze, PrepareUnityEyes
+from fpgan.sample.mpiifacegaze import write_mpiifacegaze
+from fpgan.sample.unityeyes import write_unityeyes
+
+READ_AT_ONCE = 64  # pictures a process is handed
+SAMPLED = 0.05  # seconds between two looks at the memory
+
+
+def read_plainly(paths: list[str]) -> int:
+    """Bytes of the decoded pictures."""
+    return sum(cv2.imread(path).nbytes for path in paths)
+
+
+def gather_unityeyes(source: Path, target: Path, pictures: int, repeats: int) -> list[str]:
+    """Copies a UnityEyes folder's first pictures and links each under several numbers."""
+    images = source / "imgs" if (source / "imgs").is_dir() else source
+    (target / "imgs").mkdir(parents=True)
+    originals = sorted(images.glob("*.jpg"), key=lambda path: (len(path.name), path.name))[:pictures]
+    paths = []
+    for copy in range(repeats):
+        for number, original in enumerate(originals):
+            name = target / "imgs" / str(copy * len(originals) + number + 1)
+            for suffix in (".jpg", ".json"):
+                if copy == 0:
+                    shutil.copyfile(original.with_suffix(suffix), name.with_suffix(suffix))
+                else:
+                    os.link(target / "imgs" / f"{number + 1}{suffix}", name.with_suffix(suffix))
+            paths.append(str(name.with_suffix(".jpg")))
+    return paths
+
+
+def gather_mpiifacegaze(source: Path, target: Path, pictures: int, repeats: int) -> list[str]:
+    """Copies the first pictures of each person and lists them several times in the annotation."""
+    persons = sorted(source.glob("p[0-9][0-9]"))
+    paths = []
+    for person in persons:
+        home = target / person.name
+        home.mkdir(parents=True)
+        shutil.copytree(person / "Calibration", home / "Calibration")
+        lines = (person / f"{person.name}.txt").read_text().splitlines()[: max(1, pictures // len(persons))]
+        for line in lines:
+            name = line.split()[0]
+            (home / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(person / name, home / name)
+        (home / f"{person.name}.txt").write_text("\n".join(lines * repeats) + "\n")
+        paths += [str(home / line.split()[0]) for line in lines * repeats]
+    return paths
+
+
+@contextmanager
+def peak_memory() -> Iterator[Callable[[], int]]:
+    """Yields a function for the most bytes that this process and its children have held together."""
+    here, done, highest = psutil.Process(), threading.Event(), 0
+
+    def watch() -> None:
+        nonlocal highest
+        while not done.wait(SAMPLED):
+            held = 0
+            for process in (here, *here.children(recursive=True)):
+                try:
+                    held += process.memory_full_info().pss
+                except psutil.Error:  # it has just ended
+                    continue
+            highest = max(highest, held)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield lambda: highest
+    finally:
+        done.set()
+        watcher.join()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def compare(
+    source: Path,
+    paths: list[str],
+    picture: EyePicture,
+    params: PrepareUnityEyes | PrepareMPIIFaceGaze,
+    rounds: int,
+    workers: int,
+) -> None:
+    """Prints how fast a folder is prepared beside a plain read of its pictures."""
+    chunks = [paths[at : at + READ_AT_ONCE] for at in range(0, len(paths), READ_AT_ONCE)]
+    output = source / "eyes.h5"
+    eyes = prepare(source, output, picture, params, workers=workers).eyes
+    plain, prepared = [], []
+    for _ in range(rounds):
+        plain.append(seconds(lambda: list(map_in_order(read_plainly, chunks, workers))))
+        prepared.append(seconds(lambda: prepare(source, output, picture, params, workers=workers)))
+    ratios = [one / other for one, other in zip(plain, prepared, strict=True)]
+    ratio = statistics.median(ratios)
+    print(f"  {len(paths)} pictures, {eyes} eyes, {workers} processes, {rounds} rounds")
+    print(f"  plain cv2.imread    {len(paths) / statistics.median(plain):8.0f} pictures/s")
+    print(f"  preparation         {len(paths) / statistics.median(prepared):8.0f} pictures/s")
+    print(f"                      {eyes / statistics.median(prepared):8.0f} eyes/s")
+    print(
+        f"  ratio, median       {ratio:8.2f} pictures to pictures  ({min(ratios):.2f} to {max(ratios):.2f})"
+    )
+    print(f"                      {ratio * eyes / len(paths):8.2f} eyes to pictures")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--unityeyes", type=Path, help="a UnityEyes folder (default: rendered)")
+    parser.add_argument("--mpiifacegaze", type=Path, help="an MPIIFaceGaze folder (default: rendered)")
+    parser.add_argument("--pictures", type=int, default=300, help="different pictures of each format")
+    parser.add_argument("--repeats", type=int, default=5, help="how often each is prepared")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=available_cpus())
+    parser.add_argument("--color", action="store_true")
+    options = parser.parse_args()
+    picture = EyePicture(color=options.color)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        if not options.unityeyes:
+            write_unityeyes(folder / "rendered" / "UnityEyes", options.pictures, 0)
+        if not options.mpiifacegaze:
+            write_mpiifacegaze(folder / "rendered" / "MPIIFaceGaze", 3, options.pictures // 3, 0)
+        for name, gather, params in (
+            ("UnityEyes", gather_unityeyes, PrepareUnityEyes()),
+            ("MPIIFaceGaze", gather_mpiifacegaze, PrepareMPIIFaceGaze()),
+        ):
+            source = getattr(options, name.lower()) or folder / "rendered" / name
+            print(f"{name}: {json.dumps(str(source))}", flush=True)
+            paths = gather(source, folder / name, options.pictures, options.repeats)
+            compare(folder / name, paths, picture, params, options.rounds, options.workers)
+            for times in (1, 4):
+                many = folder / f"{name}-{times}"
+                count = len(gather(source, many, options.pictures, options.repeats * times))
+                with peak_memory() as peak:
+                    prepare(many, folder / "eyes.h5", picture, params, workers=options.workers)
+                print(f"  memory              {peak() / 2**20:8.0f} MiB at most, {count} pictures")
+
+
+if __name__ == "__main__":
+    main()
