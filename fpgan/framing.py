@@ -63,8 +63,6 @@ class Irises:
 class Framing:
     """How the eyes of a set lie in their pictures."""
 
-    eyes: int
-    """Eyes measured."""
     iris_radius: float
     iris_radius_error: float
     """Standard error, from the choice of eyes alone."""
@@ -78,6 +76,8 @@ class Framing:
     """(H, 60) mean of the equalised grey pictures, 0 to 255."""
     centered_eye: NDArray[np.float32]
     """(24, 48) mean of the pictures, each shifted and scaled so that its iris is in the middle, radius 8."""
+    found: Irises
+    """Each picture's iris, found in the picture whether it has landmarks or not."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,14 @@ def labelled_irises(eyes: Eyes) -> Irises:
 def measure_framing(eyes: Eyes) -> Framing:
     """Measures the framing of eyes, all of them: a few hundred are enough.
 
-    Irises are where the landmarks say or else where they are found; their radius is measured in the
+    Irises are where plausible landmarks say or else where they are found; their radius is measured in the
     pictures in either case.
     """
     pictures = grey_pictures(eyes.image)
-    irises = labelled_irises(eyes) if eyes.has_landmarks.all() else find_irises(pictures)
+    found = irises = find_irises(pictures)
+    labelled = labelled_irises(eyes)
+    if RADII[0] / 2 < np.median(labelled.radius) < 2 * RADII[-1]:
+        irises = labelled
     radius, radius_error = _measure_radius(pictures, irises, eyes)
     center, center_error = _measure_center(irises, eyes)
     lid_width = None
@@ -146,7 +149,6 @@ def measure_framing(eyes: Eyes) -> Framing:
         lid_width = float(np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1).mean())
         lid_width *= WIDTH / eyes.image.shape[2]
     return Framing(
-        len(eyes),
         radius,
         radius_error,
         center,
@@ -154,6 +156,7 @@ def measure_framing(eyes: Eyes) -> Framing:
         lid_width,
         pictures.mean(axis=0, dtype=np.float32),
         _centered_eye(pictures, irises, radius),
+        found,
     )
 
 
@@ -178,7 +181,7 @@ def _arcs(picture: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
     left, right, disc = (
         cv2.filter2D(picture, -1, kernel, borderType=cv2.BORDER_REPLICATE) for kernel in _filters(radius)
     )
-    return (left + right) / 4 + np.minimum(left, right) / 2 - disc / 2
+    return np.asarray((left + right) / 4 + np.minimum(left, right) / 2 - disc / 2, np.float32)
 
 
 @cache
@@ -235,13 +238,13 @@ def _measure_radius(pictures: NDArray[np.uint8], irises: Irises, eyes: Eyes) -> 
         for _ in range(RESAMPLINGS)
     ]
     # A resampled mean moves by whole steps.
-    return steepest(profiles.mean(axis=0)), float(max(np.std(resampled), EDGE_STEP / 2))
+    return steepest(profiles.mean(axis=0)), max(float(np.std(resampled)), EDGE_STEP / 2)
 
 
 def _measure_center(irises: Irises, eyes: Eyes) -> tuple[Array, Array]:
     """(2,), (2,): where irises lie when the gaze is TYPICAL_GAZE, and the standard errors."""
     rows = irises.clear
-    labelled = rows & eyes.has_gaze
+    labelled = rows & (np.abs(eyes.gaze) < np.pi / 2).all(axis=1)
     if labelled.sum() < FEWEST_FOR_GAZE:
         center = irises.center[rows]
         return np.median(center, axis=0), 1.25 * center.std(axis=0) / np.sqrt(len(center))
@@ -264,7 +267,7 @@ def _centered_eye(pictures: NDArray[np.uint8], irises: Irises, radius: float) ->
         total += cv2.warpAffine(
             picture.astype(np.float32), move, (width, height), borderMode=cv2.BORDER_REPLICATE
         )
-    return total / len(pictures)
+    return np.asarray(total / len(pictures), np.float32)
 
 
 def _asymmetry(centered_eye: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ with the key's path, what it may be, and the nearest known key.
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -64,11 +64,16 @@ class RenderSample(Section):
     seed: int = Field(0, ge=0)
 
 
+HalfWidth = Annotated[float, Field(ge=-0.5, le=0.5)]
+
+
 class PrepareUnityEyes(Section):
     crop: Literal["corners", "reference"] = "corners"
     """corners: centred midway between the corners; reference: FP-GAN's, centred on the lid margin's box."""
     crop_width: float = Field(1.3, gt=0.5, lt=4)
-    """Width of the crop, in eye widths."""
+    """Width of the crop, in eye widths; `fpgan fit-crop` measures what frames eyes as in the real set."""
+    crop_shift: tuple[HalfWidth, HalfWidth] = (0, 0)
+    """Moves the crop's centre to the right and down, in eye widths; likewise."""
     max_bad_fraction: float = Field(0.05, ge=0, lt=1)
     """Share of broken samples beyond which the stage fails."""
 

@@ -36,7 +36,7 @@ class Report:
 
     source: str
     samples: int
-    """Samples that the source holds: pictures, annotation lines or rows, good and bad."""
+    """Samples read from the source: pictures, annotation lines or rows, good and bad."""
     counts: dict[str, int] = field(default_factory=dict)
     """Eyes written, a person."""
     bad: list[BadSample] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Report:
         persons = ", ".join(f"{person} {count}" for person, count in self.counts.items())
         lines = [f"{self.eyes} eyes from {self.samples} samples of {self.source} ({persons})"]
         if self.bad:
-            lines += [f"{len(self.bad)} bad samples left out:", *self._first_bad()]
+            lines += [f"{len(self.bad)} bad samples left out:", *self.first_bad()]
         return "\n".join(lines)
 
     def check(self, max_bad_fraction: float) -> None:
@@ -67,13 +67,14 @@ class Report:
                 [
                     f"{self.source}: {len(self.bad)} of {self.samples} samples are bad so far, more than the "
                     f"max_bad_fraction of {max_bad_fraction:g} allows:",
-                    *self._first_bad(),
+                    *self.first_bad(),
                     "Mend or remove these files, or raise max_bad_fraction to leave them out.",
                 ]
             )
         )
 
-    def _first_bad(self) -> list[str]:
+    def first_bad(self) -> list[str]:
+        """A line each for the first bad samples, and one for the rest."""
         lines = [f"  {sample}" for sample in self.bad[:SHOWN]]
         if len(self.bad) > SHOWN:
             lines.append(f"  and {len(self.bad) - SHOWN} more")

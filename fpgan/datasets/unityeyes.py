@@ -49,13 +49,34 @@ def prepare_unityeyes(
     picture: EyePicture,
     params: PrepareUnityEyes,
     *,
+    at_most: int | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Report:
     """Crops all pictures of a UnityEyes folder and writes them with gaze, head and landmarks.
 
-    `progress` is told the number of pictures done and of all. Raises InputError when the folder is absent
-    or empty, or when too many pictures are bad.
+    Of more than `at_most` pictures that many are drawn at random. `progress` is told the number of pictures
+    done and of all. Raises InputError when the folder is absent or empty, or when too many pictures are bad.
+    """
+    folder, pictures, records = list_files(source)
+    names = pictures | records
+    return write_eyes(
+        output,
+        tuple(LABELS),
+        sorted(names, key=lambda name: (len(name), name)),
+        partial(_prepare_eye, source.resolve(), folder.relative_to(source), picture, params),
+        Report(str(source), len(names)),
+        at_most=at_most,
+        max_bad_fraction=params.max_bad_fraction,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def list_files(source: Path) -> tuple[Path, set[str], set[str]]:
+    """The folder the files lie in, and the names, without their endings, of its pictures and of its records.
+
+    Raises InputError when the folder is absent or holds neither.
     """
     folder = source / "imgs" if (source / "imgs").is_dir() else source
     if not folder.is_dir():
@@ -64,19 +85,10 @@ def prepare_unityeyes(
         files = [path for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError as error:
         raise InputError(f"{folder}: cannot be read ({error})") from None
-    names = {path.stem for path in files if path.suffix in (".jpg", ".json")}
-    if not names:
+    pictures, records = ({path.stem for path in files if path.suffix == end} for end in (".jpg", ".json"))
+    if not pictures | records:
         raise InputError(f"{folder}: holds no pictures; expected UnityEyes' N.jpg and N.json")
-    return write_eyes(
-        output,
-        tuple(LABELS),
-        sorted(names, key=lambda name: (len(name), name)),
-        partial(_prepare_eye, source.resolve(), folder.relative_to(source), picture, params),
-        Report(str(source), len(names)),
-        max_bad_fraction=params.max_bad_fraction,
-        workers=workers,
-        progress=progress,
-    )
+    return folder, pictures, records
 
 
 def _prepare_eye(
@@ -132,8 +144,9 @@ def find_crop(
     else:
         inner = caruncle.mean(axis=0)
         center = (margin.min(axis=0) + margin.max(axis=0)) / 2
-    width = params.crop_width * float(np.linalg.norm(outer - inner))
-    return Crop.around(center, width, width * aspect)
+    eye_width = float(np.linalg.norm(outer - inner))
+    width = params.crop_width * eye_width
+    return Crop.around(center + np.multiply(params.crop_shift, eye_width), width, width * aspect)
 
 
 def read_annotation(root: Path, name: str) -> Annotation:

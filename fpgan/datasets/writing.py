@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,6 +40,7 @@ def write_eyes(
     prepare_sample: Callable[[Sample], list[PreparedEye]],
     report: Report,
     *,
+    at_most: int | None = None,
     equalized: bool = False,
     max_bad_fraction: float,
     workers: int | None,
@@ -48,10 +49,14 @@ def write_eyes(
     """Prepares the `report.samples` samples and writes their eyes to `output`, which appears when complete.
 
     `prepare_sample` must be picklable and raises SampleError for a bad sample; `workers` None means one a
-    CPU, and the result is the same for any number. Fills and returns the report. Raises InputError as soon
+    CPU, and the result is the same for any number. Of more than `at_most` samples that many are drawn at
+    random, always the same. Fills and returns the report. Raises InputError as soon
     as too many samples are bad, or when no eye is left.
     """
     done = 0
+    if at_most is not None and at_most < report.samples:
+        samples = _draw(samples, report.samples, at_most)
+        report.samples = at_most
     chunks = _chunks(samples)
     workers = min(available_cpus() if workers is None else workers, math.ceil(report.samples / CHUNK))
     with EyeWriter(output, labels=labels, equalized=equalized) as writer:
@@ -64,9 +69,15 @@ def write_eyes(
             if progress:
                 progress(done, report.samples)
         if not writer.counts:
-            raise InputError(f"{report.source}: holds no eyes")
+            raise InputError("\n".join([f"{report.source}: holds no eyes", *report.first_bad()]))
     report.counts |= writer.counts
     return report
+
+
+def _draw(samples: Iterable[Sample], count: int, at_most: int) -> Iterator[Sample]:
+    drawn = np.zeros(count, bool)
+    drawn[np.random.default_rng(0).choice(count, at_most, replace=False)] = True
+    return compress(samples, drawn)
 
 
 def _chunks(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
