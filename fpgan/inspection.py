@@ -21,8 +21,9 @@ from fpgan.framing import Irises, labelled_irises
 Array = NDArray[np.floating]
 
 FEWEST_EYES = 30  # with a clear iris, to say anything about signs
-FOLLOWS = -0.3  # correlation below which the iris follows an angle
-CONTRADICTS = 0.35  # above which it goes against it
+FOLLOWS = -0.35  # correlation below which the iris follows an angle
+CONTRADICTS = 0.35  # above which it goes against it, and beyond what chance gives
+CHANCE = 3.0  # standard deviations of the correlation of unrelated values
 LEAST_TURN = 0.05  # standard deviation of an angle, radians, that moves irises visibly
 DEGREES = 0.01  # share of angles beyond a right angle that tells degrees
 CONSTANT, TINY = 1e-4, 0.01  # standard deviations of both angles, radians
@@ -30,6 +31,15 @@ FEW_FLAT, MANY_FLAT = 0.01, 0.5  # shares of the pictures
 FEW_DUPLICATES = 0.01
 BESIDE = 0.5  # iris radii between landmarks and irises found
 SHARES = 2.0  # landmarks of pictures this size or larger that all lie below it are not pixels
+
+
+MPIIGAZE = {
+    "gaze pitch": (-0.153, 0.091),
+    "gaze yaw": (0.001, 0.152),
+    "head pitch": (0.169, 0.234),
+    "head yaw": (-0.066, 0.204),
+}
+"""Mean and standard deviation, radians, of MPIIGaze's evaluation labels, all 15 persons."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,7 @@ def angle_problems(angles: Array, name: str) -> list[str]:
         return []
     if (np.abs(angles) > np.pi / 2).mean() > DEGREES:
         return [
-            f"The {name} labels look like degrees, radians are expected: they reach {np.abs(angles).max():.0f}."
+            f"The {name} labels are in degrees, it seems, not in radians: they reach {np.abs(angles).max():.0f}."
         ]
     spread = angles.std(axis=0).max()
     if spread < CONSTANT:
@@ -123,28 +133,29 @@ def gaze_problems(gaze: Array, irises: Irises) -> list[str]:
         return []
     own = np.nan_to_num([seen.x_yaw, seen.y_pitch])
     crossed = np.nan_to_num([seen.x_pitch, seen.y_yaw])
-    if abs(crossed[0]) > CONTRADICTS and abs(crossed[0]) > 2 * abs(own[0]):
+    contradicts = max(CONTRADICTS, CHANCE / np.sqrt(seen.eyes))
+    if abs(crossed[0]) > contradicts and abs(crossed[0]) > 2 * abs(own[0]):
         signs = "" if crossed[0] < 0 else ", and a sign is wrong too"
         return [
             f"Gaze pitch and yaw look swapped{signs}: irises move sideways with pitch (correlation "
             f"{crossed[0]:+.2f}) and not with yaw ({own[0]:+.2f})."
         ]
     found = []
-    if own[0] > CONTRADICTS:
+    if own[0] > contradicts:
         found.append(
             "Gaze yaw and iris position disagree: yaw > 0 is to the left, but irises move right with it "
             f"(correlation {own[0]:+.2f}). Either the sign of yaw is wrong, or the pictures are mirrored and "
             "the labels are not."
         )
-    if own[1] > CONTRADICTS:
+    if own[1] > contradicts:
         found.append(
             "Gaze pitch and iris height disagree: pitch > 0 is up, but irises move down with it "
             f"(correlation {own[1]:+.2f}). The sign of pitch is wrong, or the pictures are upside down."
         )
     if not found and turn[1] > LEAST_TURN and own[0] > FOLLOWS:
         found.append(
-            f"Irises do not follow the gaze labels (correlations: yaw {own[0]:+.2f}, pitch {own[1]:+.2f}; good "
-            "sets come near -1): the labels may be shuffled, or those of other pictures."
+            f"Irises do not follow the gaze labels (correlation with yaw {own[0]:+.2f}, with pitch "
+            f"{own[1]:+.2f}; -1 is best): the labels may be shuffled, or those of other pictures."
         )
     return found
 
@@ -200,6 +211,16 @@ def notes(survey: Survey, gaze: Array, irises: Irises) -> list[str]:
     if 0 < seen.eyes < FEWEST_EYES:
         known.append(f"Signs cannot be checked: only {seen.eyes} clear eyes have gaze labels.")
     return known
+
+
+def angle_columns(survey: Survey) -> dict[str, NDArray[np.float32]]:
+    """Every angle that is known, (N,) in radians, by its name in MPIIGAZE."""
+    return {
+        f"{label} {angle}": values[:, column]
+        for label, values in survey.labels.items()
+        for column, angle in enumerate(("pitch", "yaw"))
+        if len(values)
+    }
 
 
 def _first(names: list[str]) -> str:
