@@ -102,6 +102,15 @@ def inspect(
     print(inspect(path, other, loaded, out, everything=everything))
 
 
+@app.command(rich_help_panel=DATA)
+def fit_crop(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+    """Find the crop of UnityEyes pictures that frames eyes as in the real set."""
+    loaded = _load(params, changes)
+    from fpgan.stages.fit_crop import fit_crop
+
+    print(fit_crop(loaded))
+
+
 @app.command(rich_help_panel=NETWORKS)
 def train_gaze(
     on: Annotated[Domain, typer.Option("--on", help="Eyes to train on.")] = Domain.synthetic,

@@ -111,7 +111,7 @@ def angle_problems(angles: Array, name: str) -> list[str]:
         return []
     if (np.abs(angles) > np.pi / 2).mean() > DEGREES:
         return [
-            f"The {name} labels are in degrees, it seems, not in radians: they reach {np.abs(angles).max():.0f}."
+            f"The {name} labels reach {np.abs(angles).max():.0f}: they seem degrees, not radians as expected."
         ]
     spread = angles.std(axis=0).max()
     if spread < CONSTANT:

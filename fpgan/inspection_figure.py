@@ -18,7 +18,6 @@ Array = NDArray[np.floating]
 
 LINES, COLUMNS = 4, 9  # of eyes
 WIDE = 14.0  # inches
-SMOOTHING = 3  # pixels, of the mean eyes' contours
 WRONG, RIGHT, IRIS, REFERENCE = "tab:red", "tab:green", "magenta", "tab:blue"
 
 
@@ -34,12 +33,12 @@ def inspection_figure(survey: Survey, measured: Eyes, framing: Framing, problems
     lines = [line for text in said for line in textwrap.wrap(text, 150, initial_indent="\N{BULLET} ")]
     heights = [
         0.55 + 0.2 * len(lines),
-        0.55 + WIDE * 0.93 / COLUMNS * LINES * height / width,
+        1.1 + WIDE * 0.93 / COLUMNS * LINES * height / width,
         3.1,
         *([2.2] if angles else []),
     ]
     figure = plt.figure(figsize=(WIDE, sum(heights)), layout="constrained")
-    parts = figure.subfigures(len(heights), 1, height_ratios=heights)
+    parts = _bands(figure, heights)
     parts[0].text(0.01, 0.97, f"{survey.source}: {survey.kind}", fontsize=12, weight="bold", va="top")
     parts[0].text(
         0.01,
@@ -69,7 +68,7 @@ def comparison_figure(
     strips = [WIDE / COLUMNS * 2 * each.image.shape[1] / each.image.shape[2] + 0.35 for each in eyes]
     heights = [top, *strips, 3.4, 2.9]
     figure = plt.figure(figsize=(WIDE, sum(heights)), layout="constrained")
-    parts = figure.subfigures(len(heights), 1, height_ratios=heights)
+    parts = _bands(figure, heights)
     parts[0].text(0.01, 0.97, f"A: {names[0]}\nB: {names[1]}", fontsize=11, weight="bold", va="top")
     parts[0].text(0.01, 1 - 0.52 / top, "\n".join(lines), fontsize=10, va="top")
     for part, letter, each, framing in zip(parts[1:3], "AB", eyes, framings, strict=True):
@@ -88,9 +87,7 @@ def comparison_figure(
         axes.imshow(framing.centered_eye, cmap="gray")
         _hide_ticks(axes)
         axes.set_title(f"{letter} around the iris, at one iris size", fontsize=10)
-        axes.add_patch(
-            plt.Circle(_middle(framing.centered_eye), CENTERED_RADIUS, fill=False, color=IRIS, linewidth=1)
-        )
+        _circle(axes, _middle(framing.centered_eye), CENTERED_RADIUS, 1.5)
     difference = framings[0].centered_eye - framings[1].centered_eye
     right.imshow(difference, cmap="RdBu_r", vmin=-128, vmax=128)
     _hide_ticks(right)
@@ -100,12 +97,18 @@ def comparison_figure(
     return figure
 
 
+def _bands(figure: Figure, heights: list[float]) -> list[SubFigure]:
+    """The figure cut into bands, one above the other."""
+    grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+    return [figure.add_subfigure(grid[i, 0]) for i in range(len(heights))]
+
+
 def _show_eyes(part: SubFigure, eyes: Eyes, framing: Framing, labelled: bool) -> None:
     axes = part.subplots(LINES, COLUMNS)
     if labelled:
         part.suptitle(
             "Eyes in the order of their gaze labels. Eyes on the left must look to the left (yaw > 0), "
-            "eyes at the top up (pitch > 0), each as its arrow says.",
+            "eyes at the top up (pitch > 0), each as its arrow says.\n",
             fontsize=10,
         )
         part.supylabel("\N{LEFTWARDS ARROW} down      pitch label      up \N{RIGHTWARDS ARROW}", fontsize=9)
@@ -121,7 +124,8 @@ def _show_eyes(part: SubFigure, eyes: Eyes, framing: Framing, labelled: bool) ->
 
 
 def _by_gaze(eyes: Eyes, framing: Framing) -> NDArray[np.integer]:
-    """Rows of LINES x COLUMNS eyes: yaw falls along the columns, pitch down the lines, the clearest of each."""
+    """Rows of LINES x COLUMNS eyes, each the clearest of its place: yaw falls along the columns, pitch down
+    the lines."""
     known = np.flatnonzero(eyes.has_gaze)
     known = known[np.argsort(-eyes.gaze[known, 1], kind="stable")]
     chosen = np.empty((LINES, COLUMNS), int)
@@ -145,7 +149,7 @@ def _draw_eyes(axes: NDArray, eyes: Eyes, framing: Framing, rows: NDArray[np.int
         draw_eye(place, eyes.image[row], eyes.gaze[row], eyes.landmarks[row], start=start)
         if start is not None:
             radius = framing.found.radius[row] * scale
-            place.add_patch(plt.Circle(found, radius, fill=False, color=IRIS, linewidth=0.7))
+            _circle(place, found, radius, 0.7)
 
 
 def _show_framing(part: SubFigure, eyes: Eyes, framing: Framing, labelled: bool) -> None:
@@ -153,7 +157,7 @@ def _show_framing(part: SubFigure, eyes: Eyes, framing: Framing, labelled: bool)
     axes = part.subplots(1, count, width_ratios=[1.5, 1, 1, 1][:count])
     _draw_mean_eye(axes[0], framing)
     axes[0].set_title(
-        f"mean eye of {len(eyes)}; iris radius {framing.iris_radius:.1f} px of {WIDTH} wide", fontsize=10
+        f"mean eye; inner corner must be on the left; iris radius {framing.iris_radius:.1f} px", fontsize=10
     )
     irises = framing.found
     places = axes[-1]
@@ -214,9 +218,7 @@ def _show_distributions(part: SubFigure, angles: dict[str, NDArray[np.float32]])
 def _draw_mean_eye(axes: Axes, framing: Framing) -> None:
     axes.imshow(framing.mean_eye, cmap="gray", vmin=0, vmax=255)
     middle = _middle(framing.mean_eye)
-    axes.add_patch(
-        plt.Circle(middle + framing.iris_center, framing.iris_radius, fill=False, color=IRIS, linewidth=1.5)
-    )
+    _circle(axes, middle + framing.iris_center, framing.iris_radius, 1.5)
     axes.axhline(middle[1], color="white", linewidth=0.5, alpha=0.6)
     axes.axvline(middle[0], color="white", linewidth=0.5, alpha=0.6)
     _hide_ticks(axes)
@@ -224,6 +226,11 @@ def _draw_mean_eye(axes: Axes, framing: Framing) -> None:
 
 def _draw_contours(axes: Axes, mean_eye: NDArray[np.float32]) -> None:
     axes.contour(mean_eye, levels=6, colors="tab:orange", linewidths=0.9)
+
+
+def _circle(axes: Axes, center: Array, radius: float, linewidth: float) -> None:
+    place = float(center[0]), float(center[1])
+    axes.add_patch(plt.Circle(place, radius, fill=False, color=IRIS, linewidth=linewidth))
 
 
 def _hide_ticks(axes: Axes) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from fpgan.datasets.survey import Survey
 from fpgan.framing import SCALE_ACCURACY, WIDTH, Comparison, Framing
 from fpgan.inspection import MPIIGAZE, angle_columns
+from fpgan.params import Params, PrepareUnityEyes
 
 PERSONS = 20  # named one by one
 PLACE_ACCURACY = 0.6  # pixels, of the iris' x, that more eyes do not reduce
@@ -52,7 +53,8 @@ def _counts(survey: Survey) -> str:
     share = survey.landmarks / survey.eyes_read
     labelled = {label: len(values) / survey.eyes_read for label, values in survey.labels.items()}
     lines += [
-        f"  {eyes}: with gaze {labelled['gaze']:.0%}, head pose {labelled['head']:.0%}, landmarks {share:.0%}",
+        f"  {eyes}",
+        f"  labelled: gaze {labelled['gaze']:.0%}, head pose {labelled['head']:.0%}, landmarks {share:.0%}",
         f"  black or of one grey: {survey.flat}; repeated pixel by pixel: {survey.duplicates}",
     ]
     return "\n".join(lines)
@@ -143,6 +145,46 @@ def compare_in_words(framing: Framing, other: Framing, comparison: Comparison) -
     else:
         sentences.append(f"Whether one is mirrored cannot be told: {correlation}.")
     return sentences
+
+
+def fit_report(
+    params: Params,
+    section: PrepareUnityEyes,
+    before: Framing,
+    fitted: Framing,
+    real: Framing,
+    sentences: list[str],
+) -> str:
+    """The crop found, the evidence for it, and how to set it."""
+    old = params.prepare_unityeyes
+    rows = [
+        ("iris radius", [each.iris_radius for each in (before, fitted, real)]),
+        ("iris, right of the middle", [each.iris_center[0] for each in (before, fitted, real)]),
+        ("iris, below the middle", [each.iris_center[1] for each in (before, fitted, real)]),
+    ]
+    shift = f"[{section.crop_shift[0]:g}, {section.crop_shift[1]:g}]"
+    return "\n".join(
+        [
+            f"synthetic: {params.data.unityeyes}, {len(before.found.radius)} eyes",
+            f"real: {params.data.mpiifacegaze}, {len(real.found.radius)} eyes",
+            "",
+            f"{f'pixels of {WIDTH}':<28}{'synthetic':>11}{'fitted':>11}{'real':>11}",
+            *(f"{name:<28}" + "".join(f"{value:11.1f}" for value in values) for name, values in rows),
+            "",
+            f"crop_width {old.crop_width:g} becomes {section.crop_width:g} (+- {SCALE_ACCURACY:.0%}), "
+            f"crop_shift [{old.crop_shift[0]:g}, {old.crop_shift[1]:g}] becomes {shift}.",
+            "",
+            _sentences("Fitted synthetic eyes (A) against real ones (B):", sentences),
+            "",
+            "In params.yaml:",
+            "  prepare_unityeyes:",
+            f"    crop_width: {section.crop_width:g}",
+            f"    crop_shift: {shift}",
+            "or for one call:",
+            f"  --set prepare_unityeyes.crop_width={section.crop_width:g} "
+            f"--set 'prepare_unityeyes.crop_shift={shift}'",
+        ]
+    )
 
 
 def summary(survey: Survey, framing: Framing, problems: list[str], notes: list[str]) -> dict[str, Any]:
