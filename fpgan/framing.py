@@ -28,6 +28,9 @@ RING = 0.75, 1.2  # inner and outer radius of the bands compared, in iris radii
 FINER = 5  # grid of the filters, samples a pixel along each axis
 EDGE_ARC = np.radians(20)  # half the angle of the arcs that the profile of the edge is taken along
 EDGE_STEP = 0.1
+FOUND_SHRINKS = 0.97
+"""By which the radius comes out smaller where irises are found, their centres being a third of a pixel off,
+and not told by landmarks. Measured on rendered eyes: 0.97 to 0.99, UnityEyes' 0.94 to 0.99."""
 EDGE_SMOOTHING = 9  # steps
 RESAMPLINGS = 40  # of the eyes, for the standard error of the radius
 FRONTAL = np.radians(15)  # of gaze yaw: up to there the iris is foreshortened by 3 % at most
@@ -142,6 +145,8 @@ def measure_framing(eyes: Eyes) -> Framing:
     if RADII[0] / 2 < np.median(labelled.radius) < 2 * RADII[-1]:
         irises = labelled
     radius, radius_error = _measure_radius(pictures, irises, eyes)
+    if irises is found:
+        radius, radius_error = radius / FOUND_SHRINKS, radius_error / FOUND_SHRINKS
     center, center_error = _measure_center(irises, eyes)
     lid_width = None
     if eyes.has_landmarks.any():
