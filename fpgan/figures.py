@@ -1,5 +1,9 @@
 """Figures from eyes and errors, each a matplotlib figure to be saved."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import matplotlib
 
 matplotlib.use("Agg")  # figures go to files; no screen is needed
@@ -10,9 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fpgan.evaluation import GazeErrors
 from fpgan.eyes import LANDMARKS
 from fpgan.gaze import angles_to_vectors
+
+if TYPE_CHECKING:
+    from fpgan.evaluation import GazeErrors
 
 ARROW = 0.3  # length of a gaze arrow seen from the side, in picture widths
 COLUMNS = 8

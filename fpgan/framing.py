@@ -27,11 +27,13 @@ ARC = np.radians(30)  # half the angle of the left and of the right arc
 RING = 0.75, 1.2  # inner and outer radius of the bands compared, in iris radii
 FINER = 5  # grid of the filters, samples a pixel along each axis
 EDGE_ARC = np.radians(20)  # half the angle of the arcs that the profile of the edge is taken along
-EDGE_STEP = 0.1
-FOUND_SHRINKS = 0.97
-"""By which the radius comes out smaller where irises are found, their centres being a third of a pixel off,
-and not told by landmarks. Measured on rendered eyes: 0.97 to 0.99, UnityEyes' 0.94 to 0.99."""
-EDGE_SMOOTHING = 9  # steps
+EDGE_STEP = 0.05
+PROFILE = 0.55, 0.8, 1.45
+"""In iris radii: from the first to the second the profile is the iris', from there to the third its edge and
+what surrounds it."""
+LABELLED_BIAS, FOUND_BIAS = 1.03, 1.01
+"""By which the edge seems further out than it is, round centres that landmarks tell and round centres found,
+a third of a pixel off. On rendered eyes the first is 1.06 to 1.07, on UnityEyes' light irises 0.97."""
 RESAMPLINGS = 40  # of the eyes, for the standard error of the radius
 FRONTAL = np.radians(15)  # of gaze yaw: up to there the iris is foreshortened by 3 % at most
 FEWEST_FRONTAL = 20
@@ -145,8 +147,8 @@ def measure_framing(eyes: Eyes) -> Framing:
     if RADII[0] / 2 < np.median(labelled.radius) < 2 * RADII[-1]:
         irises = labelled
     radius, radius_error = _measure_radius(pictures, irises, eyes)
-    if irises is found:
-        radius, radius_error = radius / FOUND_SHRINKS, radius_error / FOUND_SHRINKS
+    bias = FOUND_BIAS if irises is found else LABELLED_BIAS
+    radius, radius_error = radius / bias, radius_error / bias
     center, center_error = _measure_center(irises, eyes)
     lid_width = None
     if eyes.has_landmarks.any():
@@ -211,13 +213,15 @@ def _filters(radius: float) -> tuple[NDArray[np.float32], ...]:
 
 
 def _measure_radius(pictures: NDArray[np.uint8], irises: Irises, eyes: Eyes) -> tuple[float, float]:
-    """The radius where the mean profile across the clearer irises is steepest, and its standard error."""
+    """The radius where the mean profile across the clearer irises is half as bright as outside them, and
+    its standard error."""
     rows = irises.clear
     frontal = np.abs(eyes.gaze[:, 1]) < FRONTAL
     if (rows & frontal).sum() >= FEWEST_FRONTAL:
         rows &= frontal
     typical = float(np.median(irises.radius[rows]))
-    radii = np.arange(typical * 0.6, typical * 1.45, EDGE_STEP)
+    radii = np.arange(typical * PROFILE[0], typical * PROFILE[2], EDGE_STEP)
+    outside = radii > typical * PROFILE[1]
     angles = np.linspace(-EDGE_ARC, EDGE_ARC, 9)
     angles = np.concatenate([angles, np.pi - angles])
     center = irises.center[rows] + _middle(pictures)
@@ -231,19 +235,17 @@ def _measure_radius(pictures: NDArray[np.uint8], irises: Irises, eyes: Eyes) -> 
             for arguments in zip(spread, x.astype(np.float32), y.astype(np.float32), strict=True)
         ]
     )
-    near = np.abs(np.log(radii / typical)) < np.log(WINDOW)
 
-    def steepest(profile: Array) -> float:
-        slope = np.convolve(np.gradient(profile), np.ones(EDGE_SMOOTHING) / EDGE_SMOOTHING, "same")
-        return float(radii[near][slope[near].argmax()])
+    def edge(profile: Array) -> float:
+        dark, bright = profile[~outside].mean(), profile[outside].max()
+        return float(radii[outside][(profile[outside] >= (dark + bright) / 2).argmax()])
 
     random = np.random.default_rng(0)
     resampled = [
-        steepest(profiles[random.integers(len(profiles), size=len(profiles))].mean(axis=0))
+        edge(profiles[random.integers(len(profiles), size=len(profiles))].mean(axis=0))
         for _ in range(RESAMPLINGS)
     ]
-    # A resampled mean moves by whole steps.
-    return steepest(profiles.mean(axis=0)), max(float(np.std(resampled)), EDGE_STEP / 2)
+    return edge(profiles.mean(axis=0)), max(float(np.std(resampled)), EDGE_STEP)
 
 
 def _measure_center(irises: Irises, eyes: Eyes) -> tuple[Array, Array]:

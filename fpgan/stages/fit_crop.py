@@ -85,7 +85,8 @@ def next_crop(section: PrepareUnityEyes, framing: Framing, comparison: Compariso
 def _crop(params: Params, section: PrepareUnityEyes) -> Eyes:
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "eyes.h5"
-        prepare_unityeyes(params.data.unityeyes, prepared, params.eyes, section, at_most=EYES)
+        # So few pictures are read sooner than other processes start.
+        prepare_unityeyes(params.data.unityeyes, prepared, params.eyes, section, at_most=EYES, workers=1)
         return load_eyes(prepared)
 
 
