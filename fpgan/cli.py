@@ -89,6 +89,37 @@ def prepare_mpiifacegaze(params: ParamsOption = DEFAULT_PARAMS, changes: SetOpti
     print(prepare_eyes(loaded, "mpiifacegaze"))
 
 
+@app.command(rich_help_panel=DATA)
+def inspect(
+    path: Annotated[
+        Path, typer.Argument(help="UnityEyes or MPIIFaceGaze folder, or HDF5 eye set.", show_default=False)
+    ],
+    other: Annotated[
+        Path | None, typer.Argument(help="Another, to compare the first with.", show_default=False)
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Read every picture of a raw folder, not 2000 drawn at random.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for figures and JSON.")] = Path("results/inspect"),
+    params: ParamsOption = DEFAULT_PARAMS,
+    changes: SetOption = None,
+) -> None:
+    """Look at a data set: counts, labels, framing, and in words what looks wrong; or compare two."""
+    loaded = _load(params, changes)
+    from fpgan.stages.inspect import inspect
+
+    print(inspect(path, other, loaded, out, everything=everything))
+
+
+@app.command(rich_help_panel=DATA)
+def fit_crop(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+    """Find the crop of UnityEyes pictures that frames eyes as in the real set."""
+    loaded = _load(params, changes)
+    from fpgan.stages.fit_crop import fit_crop
+
+    print(fit_crop(loaded))
+
+
 @app.command(rich_help_panel=NETWORKS)
 def train_gaze(
     on: Annotated[Domain, typer.Option("--on", help="Eyes to train on.")] = Domain.synthetic,

@@ -175,32 +175,41 @@ def load_eyes(path: Path, *, equalized: bool = True) -> Eyes:
     With `equalized` the pictures are histogram-equalised, unless the file says that they are already.
     Raises InputError as `open_eyes` does, and when the set is empty.
     """
-    images: list[NDArray[np.uint8]] = []
-    labels: dict[str, list[NDArray[np.float32]]] = {name: [] for name in LABELS}
-    persons: list[str] = []
+    parts = []
     with open_eyes(path) as file:
         already = bool(file.attrs.get("equalized", False))
-        for name, group in person_groups(file).items():
+        for person, group in person_groups(file).items():
             try:
-                images.append(group["image"][()])
-                count = len(images[-1])
-                for label, shape in LABELS.items():
-                    known = label in group
-                    labels[label].append(
-                        group[label][()].astype(np.float32)
-                        if known
-                        else np.full((count, *shape), np.nan, np.float32)
-                    )
+                parts.append(read_rows(person, group, slice(None)))
             except DAMAGED as error:
-                raise InputError(f"{path}: group '{name}' cannot be read ({error})") from None
-            persons += [name] * count
-    image = np.concatenate(images)
-    if not len(image):
+                raise InputError(f"{path}: group '{person}' cannot be read ({error})") from None
+    eyes = join_eyes(parts)
+    if not len(eyes):
         raise InputError(f"{path}: holds no eyes")
-    if equalized and not already:
-        image = equalize(image)
-    joined = {label: np.concatenate(parts) for label, parts in labels.items()}
-    return Eyes(image, joined["gaze"], joined["head"], joined["landmarks"], np.array(persons))
+    return eyes if already or not equalized else eyes.with_images(equalize(eyes.image))
+
+
+def read_rows(person: str, group: h5py.Group, rows: slice) -> Eyes:
+    """Rows of one person's group of an eye set; pictures as stored. Raises one of DAMAGED."""
+    image = group["image"][rows]
+    labels = {
+        label: group[label][rows].astype(np.float32)
+        if label in group
+        else np.full((len(image), *shape), np.nan, np.float32)
+        for label, shape in LABELS.items()
+    }
+    return Eyes(image, labels["gaze"], labels["head"], labels["landmarks"], np.full(len(image), person))
+
+
+def join_eyes(parts: Sequence[Eyes]) -> Eyes:
+    """All eyes of one or more sets, in their order."""
+    return Eyes(
+        np.concatenate([part.image for part in parts]),
+        np.concatenate([part.gaze for part in parts]),
+        np.concatenate([part.head for part in parts]),
+        np.concatenate([part.landmarks for part in parts]),
+        np.concatenate([part.person for part in parts]),
+    )
 
 
 def save_eyes(path: Path, eyes: Eyes, *, equalized: bool) -> None:

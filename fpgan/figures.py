@@ -1,5 +1,9 @@
 """Figures from eyes and errors, each a matplotlib figure to be saved."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import matplotlib
 
 matplotlib.use("Agg")  # figures go to files; no screen is needed
@@ -10,9 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fpgan.evaluation import GazeErrors
 from fpgan.eyes import LANDMARKS
 from fpgan.gaze import angles_to_vectors
+
+if TYPE_CHECKING:
+    from fpgan.evaluation import GazeErrors
 
 ARROW = 0.3  # length of a gaze arrow seen from the side, in picture widths
 COLUMNS = 8
@@ -25,23 +31,29 @@ def draw_eye(
     gaze: NDArray[np.floating] | None = None,
     landmarks: NDArray[np.floating] | None = None,
     color: str = "tab:orange",
+    start: NDArray[np.floating] | None = None,
 ) -> None:
-    """One eye (H, W[, 3]), its gaze as an arrow from the iris centre or the middle, its landmarks as dots."""
+    """One eye (H, W[, 3]), its landmarks as dots, its gaze as an arrow.
+
+    The arrow begins at `start` (2,), or else at the iris landmark, or else in the middle.
+    """
     height, width = picture.shape[:2]
     axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    start = np.array([(width - 1) / 2, (height - 1) / 2])
+    begin = np.array([(width - 1) / 2, (height - 1) / 2])
     if landmarks is not None and np.isfinite(landmarks).all():
         for points, dots in ((landmarks[:8], "tab:cyan"), (landmarks[8:16], "tab:green")):
             closed = np.concatenate([points, points[:1]])
             axes.plot(closed[:, 0], closed[:, 1], ".-", color=dots, markersize=2, linewidth=0.6)
         axes.plot(*landmarks[16], "+", color="tab:green", markersize=4)
-        start = landmarks[LANDMARKS - 2]
+        begin = landmarks[LANDMARKS - 2]
+    if start is not None:
+        begin = start
     if gaze is not None and np.isfinite(gaze).all():
         x, y, _ = angles_to_vectors(gaze)
         axes.annotate(
             "",
-            xytext=tuple(start),
-            xy=tuple(start + np.array([x, y]) * ARROW * width * 2),
+            xytext=tuple(begin),
+            xy=tuple(begin + np.array([x, y]) * ARROW * width * 2),
             arrowprops={"arrowstyle": "->", "color": color, "linewidth": 1.3},
             annotation_clip=False,
         )

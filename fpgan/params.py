@@ -75,11 +75,16 @@ class RenderSample(Section):
     seed: int = Field(0, ge=0)
 
 
+HalfWidth = Annotated[float, Field(ge=-0.5, le=0.5)]
+
+
 class PrepareUnityEyes(Section):
     crop: Literal["corners", "reference"] = "corners"
     """corners: centred midway between the corners; reference: FP-GAN's, centred on the lid margin's box."""
     crop_width: float = Field(1.3, gt=0.5, lt=4)
-    """Width of the crop, in eye widths."""
+    """Width of the crop, in eye widths; `fpgan fit-crop` measures what frames eyes as in the real set."""
+    crop_shift: tuple[HalfWidth, HalfWidth] = (0, 0)
+    """Moves the crop's centre to the right and down, in eye widths; likewise."""
     gaze_pitch: AngleRange | None = None
     """Samples with another gaze are left out; null keeps all. FP-GAN's: [-40.1, 11.5]."""
     gaze_yaw: AngleRange | None = None

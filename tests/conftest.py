@@ -1,6 +1,7 @@
 """Eyes simple enough to learn in seconds: a dark disc on a bright ground, displaced as the gaze says."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -12,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from fpgan.eyes import Eyes
+from fpgan.sample.mpiifacegaze import write_mpiifacegaze
+from fpgan.sample.unityeyes import write_unityeyes
 
 WIDTH, HEIGHT = 32, 20
 DISC = 5  # radius, pixels
@@ -49,6 +52,15 @@ def draw_eyes(count: int, seed: int, *, ground: int = 200, disc: int = 40) -> Ey
         landmarks.astype(np.float32),
         np.array(["p00"] * count),
     )
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a little of the sample data: UnityEyes, and MPIIFaceGaze's p00 to p03."""
+    folder = tmp_path_factory.mktemp("rendered")
+    write_unityeyes(folder / "UnityEyes", 90, seed=3, workers=1)
+    write_mpiifacegaze(folder / "MPIIFaceGaze", 4, 12, seed=3, workers=1)
+    return folder
 
 
 @pytest.fixture(autouse=True)

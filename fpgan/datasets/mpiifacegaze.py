@@ -73,38 +73,47 @@ def prepare_mpiifacegaze(
     picture: EyePicture,
     params: PrepareMPIIFaceGaze,
     *,
+    at_most: int | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Report:
     """Normalizes the eyes of an MPIIFaceGaze folder and writes them with gaze and head, a group a person.
 
-    `progress` is told the number of annotation lines done and of all. Raises InputError when the folder,
-    an annotation or a camera is absent or broken, or when too many lines are bad.
+    Of more than `at_most` annotation lines that many are drawn at random. `progress` is told the number of
+    lines done and of all. Raises InputError when the folder, an annotation or a camera is absent or broken,
+    or when too many lines are bad.
     """
-    if not source.is_dir():
-        raise InputError(f"{source}: no such folder; expected MPIIFaceGaze's p00, p01, ...")
     root = source.resolve()
-    persons = sorted(path.name for path in source.glob("p[0-9][0-9]") if path.is_dir())
-    if not persons:
-        raise InputError(f"{source}: holds no persons; expected MPIIFaceGaze's folders p00, p01, ...")
+    persons = find_persons(source)
     cameras = {person: read_camera(root, person) for person in persons}
-    lines = sum(1 for person in persons for _ in _lines(root, person))
+    lines = sum(1 for person in persons for _ in annotation_lines(root, person))
     normalized = NormalizedCamera(
         params.focal_length * picture.width / REFERENCE_WIDTH, params.distance, picture.width, picture.height
     )
     return write_eyes(
         output,
         ("gaze", "head"),
-        (line for person in persons for line in _lines(root, person)),
+        (line for person in persons for line in annotation_lines(root, person)),
         partial(_prepare_line, root, cameras, normalized, picture.color, params.eye),
         Report(str(source), lines, dict.fromkeys(persons, 0)),
+        at_most=at_most,
         max_bad_fraction=params.max_bad_fraction,
         workers=workers,
         progress=progress,
     )
 
 
-def _lines(root: Path, person: str) -> Iterator[Line]:
+def find_persons(source: Path) -> list[str]:
+    """The folders p00, p01, ... in a folder; InputError when there are none."""
+    if not source.is_dir():
+        raise InputError(f"{source}: no such folder; expected MPIIFaceGaze's p00, p01, ...")
+    persons = sorted(path.name for path in source.glob("p[0-9][0-9]") if path.is_dir())
+    if not persons:
+        raise InputError(f"{source}: holds no persons; expected MPIIFaceGaze's folders p00, p01, ...")
+    return persons
+
+
+def annotation_lines(root: Path, person: str) -> Iterator[Line]:
     """The lines of a person's annotation, empty ones left out; InputError when it cannot be read."""
     name = f"{person}/{person}.txt"
     try:

@@ -36,7 +36,7 @@ class Report:
 
     source: str
     samples: int
-    """Samples that the source holds: pictures, annotation lines or rows, good, left out and bad."""
+    """Samples read from the source: pictures, annotation lines or rows, good, left out and bad."""
     counts: dict[str, int] = field(default_factory=dict)
     """Eyes written, a person."""
     outside: int = 0
@@ -59,7 +59,7 @@ class Report:
         if self.outside:
             lines.append(f"left out: {self.outside} outside the gaze or head range")
         if self.bad:
-            lines += [f"{len(self.bad)} bad samples left out:", *self._first_bad()]
+            lines += [f"{len(self.bad)} bad samples left out:", *self.first_bad()]
         return "\n".join(lines)
 
     def check(self, max_bad_fraction: float) -> None:
@@ -71,13 +71,14 @@ class Report:
                 [
                     f"{self.source}: {len(self.bad)} of {self.samples} samples are bad so far, more than the "
                     f"max_bad_fraction of {max_bad_fraction:g} allows:",
-                    *self._first_bad(),
+                    *self.first_bad(),
                     "Mend or remove these files, or raise max_bad_fraction to leave them out.",
                 ]
             )
         )
 
-    def _first_bad(self) -> list[str]:
+    def first_bad(self) -> list[str]:
+        """A line each for the first bad samples, and one for the rest."""
         lines = [f"  {sample}" for sample in self.bad[:SHOWN]]
         if len(self.bad) > SHOWN:
             lines.append(f"  and {len(self.bad) - SHOWN} more")

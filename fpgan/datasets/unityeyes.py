@@ -51,43 +51,52 @@ def prepare_unityeyes(
     picture: EyePicture,
     params: PrepareUnityEyes,
     *,
+    at_most: int | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Report:
     """Crops all pictures of a UnityEyes folder and writes them with gaze, head and landmarks.
 
-    Those whose gaze or head pose is outside the ranges in `params` are left out, and their JPEG not read.
-    `progress` is told the number of pictures done and of all. Raises InputError when the folder is absent
-    or empty, or when too many pictures are bad.
+    Those whose gaze or head pose is outside the ranges in `params` are left out, and their JPEG not read. Of
+    more than `at_most` pictures that many are drawn at random. `progress` is told the number of pictures done
+    and of all. Raises InputError when the folder is absent or empty, or when too many pictures are bad.
     """
-    inside = "imgs" if (source / "imgs").is_dir() else ""
-    folder = source / inside
-    if not folder.is_dir():
-        raise InputError(f"{source}: no such folder; expected UnityEyes' imgs/N.jpg and imgs/N.json")
-    try:
-        names = _sample_names(folder)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read ({error})") from None
-    if not names:
-        raise InputError(f"{folder}: holds no pictures; expected UnityEyes' N.jpg and N.json")
+    folder, pictures, records = list_files(source)
+    names = sorted(sorted(pictures | records), key=len)  # numbers in their order
     return write_eyes(
         output,
         tuple(LABELS),
         names,
-        partial(_prepare_eye, source.resolve(), inside, picture, params),
+        partial(_prepare_eye, source.resolve(), folder.relative_to(source).name, picture, params),
         Report(str(source), len(names)),
+        at_most=at_most,
         max_bad_fraction=params.max_bad_fraction,
         workers=workers,
         progress=progress,
     )
 
 
-def _sample_names(folder: Path) -> list[str]:
-    """Names, without ending, of the samples in a folder, numbers in their order."""
-    with os.scandir(folder) as entries:  # a million names are small, a million paths are not
-        parts = (os.path.splitext(entry.name) for entry in entries)
-        names = {name for name, ending in parts if ending in (".jpg", ".json") and name[0] != "."}
-    return sorted(sorted(names), key=len)
+def list_files(source: Path) -> tuple[Path, set[str], set[str]]:
+    """The folder the files lie in, and the names, without their endings, of its pictures and of its records.
+
+    Raises InputError when the folder is absent or holds neither.
+    """
+    folder = source / "imgs" if (source / "imgs").is_dir() else source
+    if not folder.is_dir():
+        raise InputError(f"{source}: no such folder; expected UnityEyes' imgs/N.jpg and imgs/N.json")
+    pictures: set[str] = set()
+    records: set[str] = set()
+    try:
+        with os.scandir(folder) as entries:  # a million names are small, a million paths are not
+            for entry in entries:
+                name, ending = os.path.splitext(entry.name)
+                if ending in (".jpg", ".json") and name[0] != ".":
+                    (pictures if ending == ".jpg" else records).add(name)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read ({error})") from None
+    if not pictures | records:
+        raise InputError(f"{folder}: holds no pictures; expected UnityEyes' N.jpg and N.json")
+    return folder, pictures, records
 
 
 def _prepare_eye(
@@ -158,8 +167,9 @@ def find_crop(
     else:
         inner = caruncle.mean(axis=0)
         center = (margin.min(axis=0) + margin.max(axis=0)) / 2
-    width = params.crop_width * float(np.linalg.norm(outer - inner))
-    return Crop.around(center, width, width * aspect)
+    eye_width = float(np.linalg.norm(outer - inner))
+    width = params.crop_width * eye_width
+    return Crop.around(center + np.multiply(params.crop_shift, eye_width), width, width * aspect)
 
 
 def read_annotation(root: Path, name: str) -> Annotation:

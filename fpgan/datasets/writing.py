@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,6 +41,7 @@ def write_eyes(
     prepare_sample: Callable[[Sample], list[PreparedEye]],
     report: Report,
     *,
+    at_most: int | None = None,
     equalized: bool = False,
     max_bad_fraction: float,
     workers: int | None,
@@ -50,10 +51,13 @@ def write_eyes(
 
     `prepare_sample` must be picklable, raises SampleError for a bad sample and returns no eye for one that
     is not wanted. `workers` None means one a CPU, MOST_WORKERS at most; the result is the same for any
-    number. Fills and returns the report. Raises InputError as soon as too many samples are bad, or when no
-    eye is left.
+    number. Of more than `at_most` samples that many are drawn at random, always the same. Fills and returns
+    the report. Raises InputError as soon as too many samples are bad, or when no eye is left.
     """
     done = 0
+    if at_most is not None and at_most < report.samples:
+        samples = _draw(samples, report.samples, at_most)
+        report.samples = at_most
     chunks = _chunks(samples)
     workers = min(available_cpus(), MOST_WORKERS) if workers is None else workers
     workers = min(workers, math.ceil(report.samples / CHUNK))
@@ -71,9 +75,15 @@ def write_eyes(
                 progress(done, report.samples)
         if not writer.counts:
             why = f": {report.outside} samples are outside the gaze or head range" if report.outside else ""
-            raise InputError(f"{report.source}: holds no eyes{why}")
+            raise InputError("\n".join([f"{report.source}: holds no eyes{why}", *report.first_bad()]))
     report.counts |= writer.counts
     return report
+
+
+def _draw(samples: Iterable[Sample], count: int, at_most: int) -> Iterator[Sample]:
+    drawn = np.zeros(count, bool)
+    drawn[np.random.default_rng(0).choice(count, at_most, replace=False)] = True
+    return compress(samples, drawn)
 
 
 def _chunks(samples: Iterable[Sample]) -> Iterator[list[Sample]]:

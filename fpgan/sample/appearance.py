@@ -19,13 +19,14 @@ IRIS_RADIUS = 5.865
 IRIS_COLORS: dict[str, Color] = {
     "brown": (0.30, 0.18, 0.10),
     "dark_brown": (0.19, 0.12, 0.08),
+    "deep_brown": (0.10, 0.07, 0.055),
     "amber": (0.42, 0.27, 0.12),
     "green": (0.33, 0.36, 0.22),
     "grey": (0.38, 0.42, 0.45),
     "blue": (0.30, 0.42, 0.54),
 }
-IRIS_SHARES = (0.34, 0.28, 0.14, 0.08, 0.08, 0.08)
-PERSON_IRIS_SHARES = (0.25, 0.50, 0.07, 0.05, 0.05, 0.08)
+IRIS_SHARES = (0.34, 0.24, 0.04, 0.14, 0.08, 0.08, 0.08)
+PERSON_IRIS_SHARES = (0.15, 0.30, 0.40, 0.03, 0.03, 0.04, 0.05)
 LIGHTEST_SKIN = np.array([0.94, 0.78, 0.69])
 DARKEST_SKIN = np.array([0.40, 0.26, 0.19])
 
@@ -102,7 +103,7 @@ def draw_person(random: np.random.Generator) -> Appearance:
         draw_appearance(random),
         inner_corner=random.uniform(14.5, 16.4),
         outer_corner=random.uniform(12.6, 14.4),
-        upper_height=random.normal(6.6, 0.5),
+        upper_height=random.normal(6.8, 0.4),
         lower_height=random.normal(3.6, 0.4),
         neutral_pitch=random.normal(0, 0.02),
         crease=random.uniform(1.6, 4.6),

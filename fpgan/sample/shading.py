@@ -131,7 +131,7 @@ def eye_color(
     shadow = 0.62 * np.exp(-np.maximum(depth, 0) / 1.5) + 0.18 * bell(lids.lower(x) - y, 0.8)
     shadow += 0.45 * step(np.abs(along - 0.5), 0.46, 0.12)
     # Bone and nose keep light from a deep-set eye, most of all at its nasal end and under the upper lid.
-    shadow += appearance.socket * (0.8 * bell(along, 0.5) + 0.4 * np.exp(-np.maximum(depth, 0) / 3.0))
+    shadow += appearance.socket * (0.5 * bell(along, 0.5) + 0.4 * np.exp(-np.maximum(depth, 0) / 3.0))
     color = color * (1 - np.minimum(shadow, 0.9))[..., None]
 
     flesh = (1 - step(along, CARUNCLE_SHARE, 0.05))[..., None]
