@@ -21,7 +21,7 @@ from fpgan.eyes import Eyes, equalize
 Array = NDArray[np.floating]
 
 WIDTH = 60  # pixels, at which pictures are measured
-RADII = np.geomspace(3.2, 15.5, 22)
+RADII = np.geomspace(3.2, 15.5, 12)
 WINDOW = 1.25  # by which one eye's radius may differ from the set's
 ARC = np.radians(30)  # half the angle of the left and of the right arc
 RING = 0.75, 1.2  # inner and outer radius of the bands compared, in iris radii
@@ -72,7 +72,7 @@ class Framing:
     iris_radius_error: float
     """Standard error, from the choice of eyes alone."""
     iris_center: Array
-    """(2,) x and y when the gaze is TYPICAL_GAZE; the median where gaze is not known."""
+    """(2,) x and y when the gaze is TYPICAL_GAZE; where gaze is not known, the mean of the middle half."""
     iris_center_error: Array
     """(2,) standard errors."""
     lid_width: float | None
@@ -138,13 +138,13 @@ def labelled_irises(eyes: Eyes) -> Irises:
 def measure_framing(eyes: Eyes) -> Framing:
     """Measures the framing of eyes, all of them: a few hundred are enough.
 
-    Irises are where plausible landmarks say or else where they are found; their radius is measured in the
-    pictures in either case.
+    Irises are where landmarks say, or, without landmarks that agree with the pictures, where they are found;
+    their radius is measured in the pictures in either case.
     """
     pictures = grey_pictures(eyes.image)
     found = irises = find_irises(pictures)
     labelled = labelled_irises(eyes)
-    if RADII[0] / 2 < np.median(labelled.radius) < 2 * RADII[-1]:
+    if np.median(np.abs(labelled.center - found.center)[found.clear, 0]) < np.median(found.radius) / 2:
         irises = labelled
     radius, radius_error = _measure_radius(pictures, irises, eyes)
     bias = FOUND_BIAS if irises is found else LABELLED_BIAS
@@ -253,8 +253,11 @@ def _measure_center(irises: Irises, eyes: Eyes) -> tuple[Array, Array]:
     rows = irises.clear
     labelled = rows & (np.abs(eyes.gaze) < np.pi / 2).all(axis=1)
     if labelled.sum() < FEWEST_FOR_GAZE:
-        center = irises.center[rows]
-        return np.median(center, axis=0), 1.25 * center.std(axis=0) / np.sqrt(len(center))
+        # The mean of the middle half: found places are whole pixels, so their median would be one too.
+        center = np.sort(irises.center[rows], axis=0)
+        quarter = len(center) // 4
+        middle = center[quarter : len(center) - quarter]
+        return middle.mean(axis=0), 1.1 * center.std(axis=0) / np.sqrt(len(center))
     center = irises.center[labelled]
     turned = np.sin(eyes.gaze[labelled]) - np.sin(TYPICAL_GAZE)
     factors = np.column_stack([np.ones(len(turned)), turned])

@@ -204,7 +204,7 @@ def notes(survey: Survey, gaze: Array, irises: Irises) -> list[str]:
         (person,) = survey.counts
         known.append(f"All eyes are of one person ({person}): nothing can be said about other persons.")
     seen = following(gaze, irises)
-    if seen.eyes >= FEWEST_EYES and FOLLOWS < seen.y_pitch < CONTRADICTS:
+    if seen.eyes >= FEWEST_EYES and seen.x_yaw < FOLLOWS < seen.y_pitch < CONTRADICTS:
         known.append(
             f"The sign of gaze pitch cannot be checked: iris height hardly follows it ({seen.y_pitch:+.2f})."
         )

@@ -12,13 +12,13 @@ from fpgan.datasets.survey import Survey
 from fpgan.eyes import Eyes
 from fpgan.figures import draw_eye
 from fpgan.framing import CENTERED_RADIUS, WIDTH, Comparison, Framing
-from fpgan.inspection import MPIIGAZE, angle_columns, following
+from fpgan.inspection import CONTRADICTS, FOLLOWS, MPIIGAZE, angle_columns, following
 
 Array = NDArray[np.floating]
 
 LINES, COLUMNS = 4, 9  # of eyes
 WIDE = 14.0  # inches
-WRONG, RIGHT, IRIS, REFERENCE = "tab:red", "tab:green", "magenta", "tab:blue"
+WRONG, RIGHT, UNKNOWN, IRIS, REFERENCE = "tab:red", "tab:green", "tab:gray", "magenta", "tab:blue"
 
 
 def inspection_figure(survey: Survey, measured: Eyes, framing: Framing, problems: list[str]) -> Figure:
@@ -183,7 +183,7 @@ def _show_framing(part: SubFigure, eyes: Eyes, framing: Framing, labelled: bool)
         (axes[2], 0, "pitch", seen.y_pitch),
     ):
         coordinate = irises.center[rows, 1 - column]
-        color = RIGHT if correlation < 0 else WRONG
+        color = RIGHT if correlation < FOLLOWS else WRONG if correlation > CONTRADICTS else UNKNOWN
         place.plot(degrees[:, column], coordinate, ".", markersize=3, alpha=0.5, color=color)
         toward = "right" if name == "yaw" else "down"
         place.set(

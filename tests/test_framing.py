@@ -81,14 +81,14 @@ def iris_radius(eyes: Eyes) -> float:
 
 
 @pytest.mark.parametrize(("ground", "disc"), [(200, 40), (255, 0), (140, 90)])
-@pytest.mark.parametrize(("size", "accuracy"), [(0.6, 0.15), (1.0, 0.08), (3.0, 0.08)])
+@pytest.mark.parametrize(("size", "accuracy"), [(0.6, 0.2), (1.0, 0.08), (3.0, 0.08)])
 def test_finds_drawn_irises_at_any_size_and_brightness(
     ground: int, disc: int, size: float, accuracy: float
 ) -> None:
     eyes = draw_irises(20, 0, ground=ground, disc=disc, size=size)
     irises = find_irises(grey_pictures(eyes.image))
     true = (eyes.landmarks[:, 16] + 0.5) / size - [30, 18]
-    assert np.median(np.abs(irises.center - true)) < 0.6
+    assert np.median(np.abs(irises.center - true)) < max(0.5, 0.5 / size)  # half a pixel of the picture
     assert measure_framing(without_labels(eyes)).iris_radius == pytest.approx(9, rel=accuracy)
 
 
@@ -132,6 +132,12 @@ def test_recovers_the_scale_of_rendered_eyes(synthetic: Eyes, scale: float) -> N
         measure_framing(moved(synthetic, scale, (0, 0))), measure_framing(without_labels(synthetic))
     )
     assert found.scale == pytest.approx(scale, rel=0.05)
+
+
+def test_landmarks_of_other_pictures_do_not_mislead(synthetic: Eyes) -> None:
+    mirrored = synthetic.with_images(np.ascontiguousarray(synthetic.image[:, :, ::-1]))
+    own = measure_framing(without_labels(synthetic)).iris_radius
+    assert measure_framing(mirrored).iris_radius == pytest.approx(own, rel=0.03)
 
 
 def test_tells_mirrored_sets(synthetic: Eyes, real: Eyes) -> None:
