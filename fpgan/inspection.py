@@ -2,10 +2,10 @@
 
 The irises seen in the pictures (see `framing`) are the witness. An eye that turns to the picture's left
 (yaw > 0) has its iris further left, one that looks up (pitch > 0) further up. On good sets of
-100 eyes the rank correlation of yaw with the iris' x was mostly -0.97 to -0.44, that of pitch with its y -0.94
-to -0.37, and those of pitch with x and of yaw with y within 0.3 of zero. Of one rendered person in 37, whose
-irises are light, the first was near zero; of the one real person the second. So one weak correlation alone is
-no mistake.
+100 eyes the rank correlation of yaw with the iris' x was mostly -0.97 to -0.44, that of pitch with its y
+-0.94 to -0.37, and those of pitch with x and of yaw with y within 0.3 of zero. Of one rendered person in 37,
+whose irises are light, the first was near zero; of the one real person the second. So one weak correlation
+alone is no mistake.
 """
 
 from dataclasses import dataclass
