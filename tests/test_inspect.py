@@ -220,6 +220,12 @@ def test_a_picture_that_is_named_and_absent_is_missing(rendered: Path, tmp_path:
     assert found.eyes_read == 22
 
 
+def test_a_survey_is_of_all_angles_whatever_preparation_leaves_out(rendered: Path) -> None:
+    narrow = Params(prepare_unityeyes=PrepareUnityEyes(gaze_yaw=(-1.0, 1.0)))
+    found = survey(rendered / "UnityEyes", narrow)
+    assert len(found.labels["gaze"]) == found.read
+
+
 def test_counts_flat_and_repeated_pictures_of_any_set(tmp_path: Path) -> None:
     path = tmp_path / "odd.h5"
     random = np.random.default_rng(0)

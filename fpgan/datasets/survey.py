@@ -29,6 +29,7 @@ SIZES = 200  # raw pictures whose size is looked up
 FLAT = 4  # standard deviation, in grey levels, below which a picture shows nothing
 BLACK = 8  # mean grey level likewise
 LENIENT = {"max_bad_fraction": 1.0}  # broken samples are what a survey is to count
+ALL_ANGLES = dict.fromkeys(("gaze_pitch", "gaze_yaw", "head_pitch", "head_yaw"))
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def survey(
                 source,
                 prepared,
                 params.eyes,
-                params.prepare_unityeyes.model_copy(update=LENIENT),
+                params.prepare_unityeyes.model_copy(update=LENIENT | ALL_ANGLES),
                 at_most=at_most,
                 progress=progress,
             )
