@@ -8,7 +8,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from fpgan.datasets.survey import Survey, survey
 from fpgan.eyes import Eyes
@@ -17,6 +16,7 @@ from fpgan.inspection import notes, problems
 from fpgan.inspection_figure import comparison_figure, inspection_figure
 from fpgan.inspection_report import compare_in_words, comparison_report, inspection_report, summary
 from fpgan.params import Params
+from fpgan.stages.progress import progress_bar
 
 MEASURED = 500  # eyes; more hardly change what is measured
 
@@ -67,12 +67,7 @@ def inspect(path: Path, other: Path | None, params: Params, output: Path, *, eve
 
 def look(path: Path, params: Params, *, everything: bool = False) -> Inspection:
     """Surveys a data set and measures its framing."""
-    with tqdm(unit="sample", disable=None, leave=False) as progress:
-
-        def advance(done: int, total: int) -> None:
-            progress.total = total
-            progress.update(done - progress.n)
-
+    with progress_bar("sample") as advance:
         found = survey(path, params, everything=everything, progress=advance)
     drawn = np.random.default_rng(0).permutation(len(found.eyes))[:MEASURED]
     measured = found.eyes.select(drawn)
