@@ -739,6 +739,32 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     assert (killed.returncode, killed.stdout) == (-signal.SIGKILL, b"a worker works\n")
 
 
+FORK = """
+import os
+import cv2, numpy as np
+from fpgan.datasets.parallel import map_in_order
+
+def blur(sigma):
+    cv2.GaussianBlur(np.zeros((1500, 2000, 3), np.uint8), None, sigma)
+
+if __name__ == "__main__":
+    cv2.setNumThreads(4)
+    list(map_in_order(blur, [1, 2, 3], 1))
+    assert cv2.getNumThreads() == 4
+    child = os.fork()
+    if not child:
+        cv2.setNumThreads(1)
+        os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+"""
+
+
+def test_a_process_that_has_prepared_eyes_can_fork(tmp_path: Path) -> None:
+    """OpenCV's threads do not survive a fork, and a child that closes their pool waits for ever."""
+    (tmp_path / "fork.py").write_text(FORK)
+    subprocess.run([sys.executable, tmp_path / "fork.py"], check=True, timeout=20)
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path

@@ -21,10 +21,15 @@ def map_in_order(function: Callable[[Work], Result], work: Iterable[Work], worke
     not delayed by them. At most four pieces of work a worker are under way, so neither work nor results
     pile up. A script that wants more than one must guard its entry by `if __name__ == "__main__"`.
     """
-    others = workers - 1
-    if others < 1:
-        yield from map(function, work)
-        return
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(0)  # one thread a process; OpenCV's own would also outlive this and break later forks
+    try:
+        yield from _share(function, work, workers - 1) if workers > 1 else map(function, work)
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _share(function: Callable[[Work], Result], work: Iterable[Work], others: int) -> Iterator[Result]:
     # The parent may run threads (MLflow's, PyTorch's), which a forked child would find half-way.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(others, context, initializer=_begin_work)
@@ -32,7 +37,7 @@ def map_in_order(function: Callable[[Work], Result], work: Iterable[Work], worke
     try:
         started = [pool.submit(os.getpid) for _ in range(others)]
         for piece in work:
-            while len(results) >= 4 * workers or (results and results[0].done()):
+            while len(results) >= 4 * (others + 1) or (results and results[0].done()):
                 yield results.popleft().result()
             under_way = sum(not result.done() for result in results)
             if under_way < 2 * others and all(start.done() for start in started):
