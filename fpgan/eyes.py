@@ -175,22 +175,29 @@ def load_eyes(path: Path, *, equalized: bool = True) -> Eyes:
     With `equalized` the pictures are histogram-equalised, unless the file says that they are already.
     Raises InputError as `open_eyes` does, and when the set is empty.
     """
-    parts = []
     with open_eyes(path) as file:
         already = bool(file.attrs.get("equalized", False))
-        for person, group in person_groups(file).items():
-            try:
-                parts.append(read_rows(person, group, slice(None)))
-            except DAMAGED as error:
-                raise InputError(f"{path}: group '{person}' cannot be read ({error})") from None
-    eyes = join_eyes(parts)
-    if not len(eyes):
+        blocks = list(read_blocks(path, file))
+    if not blocks:
         raise InputError(f"{path}: holds no eyes")
+    eyes = join_eyes(blocks)
     return eyes if already or not equalized else eyes.with_images(equalize(eyes.image))
 
 
-def read_rows(person: str, group: h5py.Group, rows: slice) -> Eyes:
-    """Rows of one person's group of an eye set; pictures as stored. Raises one of DAMAGED."""
+def read_blocks(path: Path, file: h5py.File) -> Iterator[Eyes]:
+    """The eyes of an open set, BUFFERED_EYES of one person at a time; pictures as stored.
+
+    Raises InputError, naming `path`, when a group cannot be read.
+    """
+    for person, group in person_groups(file).items():
+        for start in range(0, len(group["image"]), BUFFERED_EYES):
+            try:
+                yield _read_rows(person, group, slice(start, start + BUFFERED_EYES))
+            except DAMAGED as error:
+                raise InputError(f"{path}: group '{person}' cannot be read ({error})") from None
+
+
+def _read_rows(person: str, group: h5py.Group, rows: slice) -> Eyes:
     image = group["image"][rows]
     labels = {
         label: group[label][rows].astype(np.float32)

@@ -80,7 +80,7 @@ def comparison_figure(
         _draw_mean_eye(axes, framing)
         axes.set_title(f"mean eye of {letter}; iris radius {framing.iris_radius:.1f} px", fontsize=10)
     _draw_mean_eye(right, framings[1])
-    _draw_contours(right, framings[0].mean_eye)
+    right.contour(framings[0].mean_eye, levels=6, colors="tab:orange", linewidths=0.9)
     right.set_title("B, with the contours of A", fontsize=10)
     left, middle, right = parts[4].subplots(1, 3)
     for axes, letter, framing in ((left, "A", framings[0]), (middle, "B", framings[1])):
@@ -222,10 +222,6 @@ def _draw_mean_eye(axes: Axes, framing: Framing) -> None:
     axes.axhline(middle[1], color="white", linewidth=0.5, alpha=0.6)
     axes.axvline(middle[0], color="white", linewidth=0.5, alpha=0.6)
     _hide_ticks(axes)
-
-
-def _draw_contours(axes: Axes, mean_eye: NDArray[np.float32]) -> None:
-    axes.contour(mean_eye, levels=6, colors="tab:orange", linewidths=0.9)
 
 
 def _circle(axes: Axes, center: Array, radius: float, linewidth: float) -> None:

@@ -98,21 +98,25 @@ def _framing(framing: Framing) -> str:
     return "\n".join(lines)
 
 
+def _framing_table(framings: dict[str, Framing], width: int) -> list[str]:
+    """Lines of a table with a column, `width` characters wide, a set."""
+    rows = {
+        "iris radius": [framing.iris_radius for framing in framings.values()],
+        "iris, right of the middle": [framing.iris_center[0] for framing in framings.values()],
+        "iris, below the middle": [framing.iris_center[1] for framing in framings.values()],
+    }
+    return [
+        f"{f'pixels of {WIDTH}':<28}" + "".join(f"{name:>{width}}" for name in framings),
+        *(f"{name:<28}" + "".join(f"{value:{width}.1f}" for value in row) for name, row in rows.items()),
+    ]
+
+
 def comparison_report(
     name: str, other_name: str, framing: Framing, other: Framing, sentences: list[str]
 ) -> str:
     """How two sets are framed, side by side and in words."""
-    rows = [
-        ("iris radius", framing.iris_radius, other.iris_radius),
-        ("iris, right of the middle", framing.iris_center[0], other.iris_center[0]),
-        ("iris, below the middle", framing.iris_center[1], other.iris_center[1]),
-    ]
-    lines = [
-        f"A: {name}",
-        f"B: {other_name}",
-        f"{f'pixels of {WIDTH}':<28}{'A':>8}{'B':>8}",
-        *(f"{label:<28}{a:8.1f}{b:8.1f}" for label, a, b in rows),
-    ]
+    table = _framing_table({"A": framing, "B": other}, 8)
+    lines = [f"A: {name}", f"B: {other_name}", *table]
     return "\n".join(lines) + "\n\n" + _sentences("A against B:", sentences)
 
 
@@ -157,19 +161,13 @@ def fit_report(
 ) -> str:
     """The crop found, the evidence for it, and how to set it."""
     old = params.prepare_unityeyes
-    rows = [
-        ("iris radius", [each.iris_radius for each in (before, fitted, real)]),
-        ("iris, right of the middle", [each.iris_center[0] for each in (before, fitted, real)]),
-        ("iris, below the middle", [each.iris_center[1] for each in (before, fitted, real)]),
-    ]
     shift = f"[{section.crop_shift[0]:g}, {section.crop_shift[1]:g}]"
     return "\n".join(
         [
             f"synthetic: {params.data.unityeyes}, {len(before.found.radius)} eyes",
             f"real: {params.data.mpiifacegaze}, {len(real.found.radius)} eyes",
             "",
-            f"{f'pixels of {WIDTH}':<28}{'synthetic':>11}{'fitted':>11}{'real':>11}",
-            *(f"{name:<28}" + "".join(f"{value:11.1f}" for value in values) for name, values in rows),
+            *_framing_table({"synthetic": before, "fitted": fitted, "real": real}, 11),
             "",
             f"crop_width {old.crop_width:g} becomes {section.crop_width:g} (+- {SCALE_ACCURACY:.0%}), "
             f"crop_shift [{old.crop_shift[0]:g}, {old.crop_shift[1]:g}] becomes {shift}.",

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgan.errors import InputError
-from fpgan.eyes import BUFFERED_EYES, DAMAGED, LABELS, open_eyes, person_groups
+from fpgan.eyes import LABELS, open_eyes, person_groups, read_blocks
 
 Pictures = Literal["png", "jpg"]
 CODING = {"png": [], "jpg": [cv2.IMWRITE_JPEG_QUALITY, 95]}
@@ -62,20 +62,12 @@ def write_folder(
 
 
 def _rows(source: Path, file: h5py.File) -> Iterator[Row]:
-    """Picture and known labels of every eye, read a chunk at a time."""
-    for person, group in person_groups(file).items():
-        for start in range(0, len(group["image"]), BUFFERED_EYES):
-            part = slice(start, start + BUFFERED_EYES)
-            try:
-                images = group["image"][part]
-                labels = {name: group[name][part] for name in LABELS if name in group}
-            except DAMAGED as error:
-                raise InputError(f"{source}: group '{person}' cannot be read ({error})") from None
-            for row, image in enumerate(images):
-                known = {
-                    name: values[row] for name, values in labels.items() if np.isfinite(values[row]).all()
-                }
-                yield image, {"person": person} | {name: value.tolist() for name, value in known.items()}
+    """Picture and known labels of every eye, read a block at a time."""
+    for block in read_blocks(source, file):
+        for row, image in enumerate(block.image):
+            labels = {name: getattr(block, name)[row] for name in LABELS}
+            known = {name: value.tolist() for name, value in labels.items() if np.isfinite(value).all()}
+            yield image, {"person": str(block.person[row])} | known
 
 
 def _write_eye(path: Path, picture: NDArray[np.uint8], labels: dict[str, object]) -> None:

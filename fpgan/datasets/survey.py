@@ -17,7 +17,7 @@ from fpgan.datasets.mpiifacegaze import annotation_lines, find_persons, parse_li
 from fpgan.datasets.report import BadSample, SampleError
 from fpgan.datasets.unityeyes import PERSON, list_files, prepare_unityeyes
 from fpgan.errors import InputError
-from fpgan.eyes import BUFFERED_EYES, DAMAGED, Eyes, equalize, join_eyes, open_eyes, person_groups, read_rows
+from fpgan.eyes import Eyes, equalize, join_eyes, open_eyes, person_groups, read_blocks
 from fpgan.params import Params
 
 Kind = Literal["UnityEyes folder", "MPIIFaceGaze folder", "HDF5 eye set"]
@@ -168,8 +168,7 @@ def _sizes(root: Path, names: list[str]) -> dict[str, int]:
 
 def _survey_hdf5(source: Path, progress: Progress | None) -> Survey:
     with open_eyes(source) as file:
-        groups = person_groups(file)
-        counts = {name: len(group["image"]) for name, group in groups.items()}
+        counts = {name: len(group["image"]) for name, group in person_groups(file).items()}
         total = sum(counts.values())
         if not total:
             raise InputError(f"{source}: holds no eyes")
@@ -180,22 +179,17 @@ def _survey_hdf5(source: Path, progress: Progress | None) -> Survey:
         kept: list[Eyes] = []
         labels: dict[str, list[NDArray[np.float32]]] = {"gaze": [], "head": []}
         landmarks = 0
-        for name, group in groups.items():
-            for start in range(0, counts[name], BUFFERED_EYES):
-                try:
-                    block = read_rows(name, group, slice(start, start + BUFFERED_EYES))
-                except DAMAGED as error:
-                    raise InputError(f"{source}: group '{name}' cannot be read ({error})") from None
-                hashes[done : done + len(block)] = [_hash(image) for image in block.image]
-                pixels = block.image.reshape(len(block), -1)
-                flat += int(((pixels.std(axis=1) < FLAT) | (pixels.mean(axis=1) < BLACK)).sum())
-                labels["gaze"].append(block.gaze[block.has_gaze])
-                labels["head"].append(block.head[np.isfinite(block.head).all(axis=1)])
-                landmarks += int(block.has_landmarks.sum())
-                kept.append(block.select(drawn[done : done + len(block)]))
-                done += len(block)
-                if progress:
-                    progress(done, total)
+        for block in read_blocks(source, file):
+            hashes[done : done + len(block)] = [_hash(image) for image in block.image]
+            pixels = block.image.reshape(len(block), -1)
+            flat += int(((pixels.std(axis=1) < FLAT) | (pixels.mean(axis=1) < BLACK)).sum())
+            labels["gaze"].append(block.gaze[block.has_gaze])
+            labels["head"].append(block.head[np.isfinite(block.head).all(axis=1)])
+            landmarks += int(block.has_landmarks.sum())
+            kept.append(block.select(drawn[done : done + len(block)]))
+            done += len(block)
+            if progress:
+                progress(done, total)
         eyes = join_eyes(kept)
         if not file.attrs.get("equalized", False):
             eyes = eyes.with_images(equalize(eyes.image))
