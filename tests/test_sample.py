@@ -123,7 +123,7 @@ def test_unityeyes_gaze_in_the_head_frame_is_within_its_range(index: int) -> Non
 def test_rays_through_the_lid_landmarks_meet_the_lid_edge(index: int) -> None:
     scene = draw_scene(4, index)
     margin = margin_points(lids_of(scene.appearance, scene.gaze))
-    met = meet_skin(*scene.view.rays(scene.view.project(margin)))
+    met = meet_skin(*scene.view.rays(scene.view.project(margin).T)).T
     # All but the outer corner, which a turned head may hide.
     np.testing.assert_allclose(np.delete(met - margin, slice(6, 12), axis=0), 0, atol=0.1)
 

@@ -3,6 +3,9 @@
 Pixels are OpenCV's: (0, 0) is the centre of the top left pixel. Camera frame: x right, y down, z away
 from the camera, millimetres. Eye frame: the same axes fixed to the head, origin at the eyeball's centre,
 x from the nose towards the temple, so that the subject's right eye is the mirror image of the left.
+
+Fields over a picture keep each component in a plane of its own, (3, H, W): arithmetic along pixels is
+several times as fast as along the three components of each. Lists of points are (N, 3).
 """
 
 from dataclasses import dataclass
@@ -19,7 +22,10 @@ MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 class Camera(Protocol):
     def rays(self, pixels: Array) -> tuple[Array, Array]:
-        """Origins and directions (..., 3), camera frame, of the rays through pixels (..., 2)."""
+        """Origins and directions, camera frame, of the rays through pixels (2, N).
+
+        (3, N), or (3, 1) where all rays share it.
+        """
 
     def project(self, points: Array) -> Array:
         """Pixels (..., 2) of points (..., 3) in the camera frame."""
@@ -39,9 +45,8 @@ class Orthographic:
         return np.array([self.width - 1, self.height - 1]) / 2
 
     def rays(self, pixels: Array) -> tuple[Array, Array]:
-        across = (pixels - self.middle) / self.scale
-        origin = np.concatenate([across, np.zeros_like(across[..., :1])], axis=-1)
-        return origin, np.broadcast_to(np.array([0.0, 0.0, 1.0]), origin.shape)
+        across = (pixels - self.middle[:, None]) / self.scale
+        return np.vstack([across, np.zeros(pixels.shape[1])]), np.array([[0.0], [0.0], [1.0]])
 
     def project(self, points: Array) -> Array:
         return points[..., :2] * self.scale + self.middle
@@ -57,10 +62,9 @@ class Perspective:
     """(1, 5): k1, k2, p1, p2, k3."""
 
     def rays(self, pixels: Array) -> tuple[Array, Array]:
-        flat = np.ascontiguousarray(pixels, np.float64).reshape(-1, 1, 2)
-        across = cv2.undistortPoints(flat, self.matrix, self.distortion).reshape(pixels.shape)
-        direction = np.concatenate([across, np.ones_like(across[..., :1])], axis=-1)
-        return np.zeros_like(direction), direction
+        flat = np.ascontiguousarray(pixels.T, np.float64)[:, None]
+        across = cv2.undistortPoints(flat, self.matrix, self.distortion)[:, 0].T
+        return np.zeros((3, 1)), np.vstack([across, np.ones(pixels.shape[1])])
 
     def project(self, points: Array) -> Array:
         flat = np.ascontiguousarray(points, np.float64).reshape(-1, 1, 3)
@@ -79,11 +83,17 @@ class View:
     """(3,) centre of the eyeball, camera frame."""
 
     def rays(self, pixels: Array) -> tuple[Array, Array]:
-        """Origins and unit directions (..., 3), eye frame, float32, of the rays through pixels (..., 2)."""
-        origin, direction = self.camera.rays(pixels)
-        direction = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
-        start, along = (origin - self.center) @ self.rotation, direction @ self.rotation
-        return start.astype(np.float32), along.astype(np.float32)
+        """Origins and unit directions (3, ...), eye frame, float32, of the rays through pixels (2, ...)."""
+        origin, direction = self.camera.rays(pixels.reshape(2, -1))
+        start = self.rotation.T @ (origin - self.center[:, None])
+        along = self.rotation.T @ (direction / np.linalg.norm(direction, axis=0))
+        return self._spread(start, pixels), self._spread(along, pixels)
+
+    @staticmethod
+    def _spread(vectors: Array, pixels: Array) -> NDArray[np.float32]:
+        """Vectors (3, N) or (3, 1) as a field (3, ...) over pixels (2, ...)."""
+        flat = np.broadcast_to(vectors.astype(np.float32), (3, pixels[0].size))
+        return flat.reshape(3, *pixels.shape[1:])
 
     def project(self, points: Array) -> Array:
         """Pixels (..., 2) of points (..., 3) in the eye frame."""

@@ -9,7 +9,7 @@ from fpgan.sample.camera import MIRROR, View
 from fpgan.sample.geometry import CORNERS_MIDDLE, NOSE, on_skin
 from fpgan.sample.hairs import draw_strokes
 from fpgan.sample.people import HEIGHT, WIDTH, Day, Moment, Person
-from fpgan.sample.render import COARSE, Frame, pores, render, render_skin
+from fpgan.sample.render import COARSE, Frame, pores, render, render_skin, resize
 from fpgan.sample.shading import Light
 from fpgan.sample.webcam import expose
 
@@ -50,15 +50,18 @@ def take_picture(person: Person, day: Day, moment: Moment) -> NDArray[np.uint8]:
         view, gaze = eye_view(person, moment, side)
         part = _frame(view, EYE_BOX, SAMPLES)
         detail, _ = render(view, part, appearance, gaze, _light(day, view))
-        _paste(face, frame, cv2.resize(detail, (part.width, part.height), interpolation=cv2.INTER_AREA), part)
+        detail = resize(detail, (part.height, part.width), cv2.INTER_AREA)
+        inner, outer = _overlap(part, frame)
+        face[:, *outer] = detail[:, *inner]
         if appearance.glasses:
             draw_strokes(face, frame.from_picture(view.project(_rim())[None]), RIM_COLOR, 0.85, thickness=3)
     face *= pores(moment.noise, frame.shape, 0.015)
-    x, y = skin[..., 0] + NOSE, skin[..., 1] - 20
+    x, y = skin[0] + NOSE, skin[1] - 20
     inside = np.clip((1 - (x / 68) ** 2 - (y / 92) ** 2) * 20, 0, 1)
-    developed = expose(face, person.webcam, moment.exposure * day.cast, moment.noise)
+    developed = expose(cv2.merge(list(face)), person.webcam, moment.exposure * day.cast, moment.noise)
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    _paste(picture, Frame(0, 0, WIDTH, HEIGHT), (developed * inside[..., None]).astype(np.uint8), frame)
+    inner, outer = _overlap(frame, Frame(0, 0, WIDTH, HEIGHT))
+    picture[outer] = (developed * cv2.merge([inside] * 3))[inner]
     return picture
 
 
@@ -82,15 +85,15 @@ def _frame(view: View, box: Array, samples: int) -> Frame:
     return Frame(int(left), int(top), int(width), int(height), samples)
 
 
-def _paste(picture: NDArray, frame: Frame, part: NDArray, place: Frame) -> None:
-    """Copies `part`, which covers `place`, into the picture that covers `frame`, where they overlap."""
-    left, top = max(frame.left, place.left), max(frame.top, place.top)
-    right = min(frame.left + frame.width, place.left + place.width)
-    bottom = min(frame.top + frame.height, place.top + place.height)
-    if left < right and top < bottom:
-        picture[top - frame.top : bottom - frame.top, left - frame.left : right - frame.left] = part[
-            top - place.top : bottom - place.top, left - place.left : right - place.left
-        ]
+def _overlap(*frames: Frame) -> list[tuple[slice, slice]]:
+    """Rows and columns, in each frame, of the rectangle that all share."""
+    left, top = max(frame.left for frame in frames), max(frame.top for frame in frames)
+    right = max(left, min(frame.left + frame.width for frame in frames))
+    bottom = max(top, min(frame.top + frame.height for frame in frames))
+    return [
+        (slice(top - frame.top, bottom - frame.top), slice(left - frame.left, right - frame.left))
+        for frame in frames
+    ]
 
 
 def _rim() -> Array:

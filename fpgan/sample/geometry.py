@@ -40,18 +40,20 @@ class Lids:
         return np.clip((x - self.inner[0]) / (self.outer[0] - self.inner[0]), 0, 1)
 
     def upper(self, x: Array) -> Array:
-        return self._line(x) - self.upper_height * _arch(self.along(x), 0.9, 0.8)
+        along = self.along(x)
+        return self._line(along) - self.upper_height * _arch(along, 0.9, 0.8)
 
     def lower(self, x: Array) -> Array:
-        return self._line(x) + self.lower_height * _arch(self.along(x), 0.9, 0.7)
+        along = self.along(x)
+        return self._line(along) + self.lower_height * _arch(along, 0.9, 0.7)
 
     def inside(self, x: Array, y: Array) -> Array:
         """How far, in millimetres, (x, y) lies inside the fissure; negative outside."""
         between = np.minimum(y - self.upper(x), self.lower(x) - y)
         return np.minimum(between, np.minimum(x - self.inner[0], self.outer[0] - x))
 
-    def _line(self, x: Array) -> Array:
-        return self.inner[1] + (self.outer[1] - self.inner[1]) * self.along(x)
+    def _line(self, along: Array) -> Array:
+        return self.inner[1] + (self.outer[1] - self.inner[1]) * along
 
 
 def _arch(along: Array, rise: float, fall: float) -> Array:
@@ -100,19 +102,25 @@ def on_skin(x: Array, y: Array) -> Array:
 
 
 def meet_skin(origin: Array, direction: Array) -> Array:
-    """Points (..., 3) where rays meet the skin, by damped steps from in front of the face."""
-    distance = (-14 - origin[..., 2]) / direction[..., 2]
+    """Points (3, ...) where rays (3, ...) meet the skin, by damped steps from in front of the face."""
+    distance = (-14 - origin[2]) / direction[2]
     for _ in range(STEPS):
-        point = origin + distance[..., None] * direction
-        distance -= 0.85 * (point[..., 2] + protrusion(point[..., 0], point[..., 1])) / direction[..., 2]
-    return origin + distance[..., None] * direction
+        x, y, z = origin + distance * direction
+        distance -= 0.85 * (z + protrusion(x, y)) / direction[2]
+    return origin + distance * direction
 
 
 def skin_normals(points: Array) -> Array:
-    """Unit normals (H, W, 3), outwards, of the skin from its points (H, W, 3) on a grid of rays."""
-    normal = np.cross(np.gradient(points, axis=0), np.gradient(points, axis=1))
-    normal *= -np.sign(normal[..., 2:])
-    return normal / np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
+    """Unit normals (3, H, W), outwards, of the skin from its points (3, H, W) on a grid of rays."""
+    (a, b, c), (d, e, f) = np.gradient(points, axis=1), np.gradient(points, axis=2)
+    normal = np.stack([b * f - c * e, c * d - a * f, a * e - b * d])
+    normal *= -np.sign(normal[2])
+    return normal / np.maximum(np.sqrt(dot(normal, normal)), 1e-6)
+
+
+def dot(a: Array, b: Array) -> Array:
+    """Products (...) of vectors (3, ...)."""
+    return np.einsum("i...,i...->...", a, b)
 
 
 def iris_axes(gaze: Array) -> tuple[Array, Array]:

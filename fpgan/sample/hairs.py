@@ -53,8 +53,8 @@ def brow(appearance: Appearance) -> Array:
 def draw_strokes(
     picture: NDArray[np.float32], strokes: Array, color: Array, cover: float, thickness: int = 1
 ) -> None:
-    """Draws strokes (hairs, points, 2), in pixels, over a picture (H, W, 3), in place."""
-    rows, columns = picture.shape[:2]
+    """Draws strokes (hairs, points, 2), in pixels, over a picture (3, H, W), in place."""
+    rows, columns = picture.shape[1:]
     left, top = np.clip(strokes.min(axis=(0, 1)) - 2, 0, [columns, rows]).astype(int)
     right, bottom = np.clip(strokes.max(axis=(0, 1)) + 3, 0, [columns, rows]).astype(int)
     if left >= right or top >= bottom:
@@ -62,5 +62,5 @@ def draw_strokes(
     mask = np.zeros((bottom - top, right - left), np.uint8)
     pixels = np.round((strokes - [left, top]) * 2**SUBPIXEL_BITS).astype(np.int32)
     cv2.polylines(mask, list(pixels), False, 255, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
-    part = picture[top:bottom, left:right]
-    part += (mask * np.float32(cover / 255))[..., None] * (color - part)
+    part = picture[:, top:bottom, left:right]
+    part += mask * np.float32(cover / 255) * (color[:, None, None] - part)

@@ -42,18 +42,21 @@ class Frame:
     def shape(self) -> tuple[int, int]:
         return self.height * self.samples, self.width * self.samples
 
-    def to_picture(self, sample: Array) -> Array:
-        """Pixels of the whole picture (..., 2) of samples (..., 2) of this rectangle."""
-        return np.array([self.left, self.top]) + (sample + 0.5) / self.samples - 0.5
+    def to_picture(self, columns: NDArray[np.number], rows: NDArray[np.number]) -> Array:
+        """Pixels of the whole picture (2, h, w) in those columns and rows of samples."""
+        u = self.left + (columns + 0.5) / self.samples - 0.5
+        v = self.top + (rows + 0.5) / self.samples - 0.5
+        return np.stack(np.meshgrid(u, v))
 
     def from_picture(self, pixel: Array) -> Array:
+        """Samples (..., 2) of this rectangle at pixels (..., 2) of the whole picture."""
         return (pixel - np.array([self.left, self.top]) + 0.5) * self.samples - 0.5
 
 
 def render(
     view: View, frame: Frame, appearance: Appearance, gaze: Array, light: Light
 ) -> tuple[Picture, Picture]:
-    """The picture (H, W, 3), RGB from 0 to 1, and the skin's (x, y) under each sample (H, W, 2).
+    """The picture (3, H, W), RGB from 0 to 1, and the skin's (x, y) under each sample (2, H, W).
 
     `gaze` (3,) is a unit vector in the eye frame.
     """
@@ -63,13 +66,13 @@ def render(
     outline = np.concatenate([margin_points(lids), caruncle_points(lids)])
     pixels = frame.from_picture(view.project(outline))
     folds = _window(pixels, FOLDS / sample_size, frame)
-    picture[folds] *= lid_detail(skin[folds], lids, appearance)
+    picture[:, *folds] *= lid_detail(skin[:, *folds], lids, appearance)
 
     fissure = _window(pixels, FISSURE / sample_size, frame)
-    seen, part = skin[fissure], picture[fissure]
-    opening = step(lids.inside(seen[..., 0], seen[..., 1]), 0.0, max(EDGE, 0.7 * sample_size))
-    rays = view.rays(frame.to_picture(np.stack(np.meshgrid(*_indices(fissure)), axis=-1)))
-    part += opening[..., None] * (eye_color(*rays, seen, gaze, lids, appearance, light) - part)
+    seen, part = skin[:, *fissure], picture[:, *fissure]
+    opening = step(lids.inside(*seen), 0.0, max(EDGE, 0.7 * sample_size))
+    rays = view.rays(frame.to_picture(*_indices(fissure)))
+    part += opening * (eye_color(*rays, seen, gaze, lids, appearance, light) - part)
 
     for strokes, width in ((brow(appearance), BROW_HAIR * appearance.brow), (lashes(lids, appearance), LASH)):
         pixels = frame.from_picture(view.project(strokes))
@@ -81,23 +84,18 @@ def render_skin(
     view: View, frame: Frame, appearance: Appearance, gaze: Array, light: Light
 ) -> tuple[Picture, Picture]:
     """As `render`, with closed skin in place of the eye and its lids' folds."""
-    points = meet_skin(*view.rays(_coarse_grid(frame)))
+    rows, columns = (np.arange(0, length, COARSE) + (COARSE - 1) / 2 for length in frame.shape)
+    points = meet_skin(*view.rays(frame.to_picture(columns, rows)))
     color = skin_color(points, lids_of(appearance, gaze), appearance, light)
-    return _enlarge(color, frame), _enlarge(points[..., :2], frame)
+    return resize(color, frame.shape, cv2.INTER_LINEAR), resize(points[:2], frame.shape, cv2.INTER_LINEAR)
 
 
-def _coarse_grid(frame: Frame) -> Array:
-    """Pixels of the whole picture (h, w, 2) that the coarse rays go through."""
-    rows, columns = frame.shape
-    grid = np.meshgrid(np.arange(0, columns, COARSE), np.arange(0, rows, COARSE))
-    return frame.to_picture(np.stack(grid, axis=-1) + (COARSE - 1) / 2)
-
-
-def _enlarge(field: Array, frame: Frame) -> Picture:
-    """A field (h, w, C) on the coarse grid, at every sample of the frame."""
-    rows, columns = frame.shape
-    larger = cv2.resize(field.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(larger, np.float32)
+def resize(field: Array, shape: tuple[int, int], interpolation: int) -> Picture:
+    """A field (C, h, w), resampled to (C, H, W)."""
+    resampled = np.empty((len(field), *shape), np.float32)
+    for plane, target in zip(field, resampled, strict=True):
+        target[:] = cv2.resize(plane, shape[::-1], interpolation=interpolation)
+    return resampled
 
 
 def _millimetres_a_sample(view: View, frame: Frame) -> float:
@@ -120,11 +118,12 @@ def _indices(window: tuple[slice, slice]) -> tuple[NDArray[np.integer], NDArray[
 
 
 def pores(seed: int, shape: tuple[int, int], strength: float) -> Picture:
-    """Brightness (H, W, 1) of skin around 1: blotches of several sizes."""
+    """Brightness (H, W) of skin around 1: blotches of several sizes."""
     random = np.random.default_rng(seed)
     rows, columns = shape
     brightness = np.ones(shape, np.float32)
     for size, share in ((2, 0.8), (5, 0.6), (24, 0.9)):
         grid = random.standard_normal((rows // size + 2, columns // size + 2), np.float32)
-        brightness += strength * share * cv2.resize(grid, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    return brightness[..., None]
+        grid *= strength * share
+        brightness += cv2.resize(grid, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    return brightness

@@ -99,15 +99,14 @@ def draw_picture(scene: Scene) -> NDArray[np.uint8]:
     )
     picture, skin = render(view, SKIN, scene.appearance, scene.gaze, light)
     # As UnityEyes' mesh, the skin ends around the eye.
-    x, y = skin[..., 0] - 2, skin[..., 1] + 1
-    outside = (x * x / 38**2) ** 2 + (y * y / 31**2) ** 2
-    skin_share = np.clip((1 - outside) * 20 + 1, 0, 1)[..., None]
+    x, y = (skin[0] - 2) / 38, (skin[1] + 1) / 31
+    skin_share = np.clip(21 - 20 * ((x * x) ** 2 + (y * y) ** 2), 0, 1)
     picture *= skin_share * scene.exposure * pores(scene.noise, SKIN.shape, 0.02)
     picture += BACKGROUND * (1 - skin_share)
     whole = np.full((HEIGHT, WIDTH, 3), round(255 * BACKGROUND), np.uint8)
     rows, columns = SKIN.shape
-    whole[SKIN.top : SKIN.top + rows, SKIN.left : SKIN.left + columns] = cv2.convertScaleAbs(
-        picture, alpha=255
+    whole[SKIN.top : SKIN.top + rows, SKIN.left : SKIN.left + columns] = cv2.merge(
+        [cv2.convertScaleAbs(plane, alpha=255) for plane in picture]
     )
     return whole
 
