@@ -23,7 +23,10 @@ CARUNCLE_SHARE = 0.17  # of the fissure's length
 UPPER_LID_FOLLOWS = 12.4
 LOWER_LID_FOLLOWS = 3.7
 LEAST_OPENING = 0.8
-STEPS = 9  # of the ray march; leaves 0.02 mm on the lids, save where the outer corner is turned out of sight
+STEPS = 5  # of the ray march; leaves 0.001 mm on the lids, save where the outer corner is turned out of sight
+# How fast a ray goes deeper, least and most that a step relies on; 1 where the skin faces the camera.
+# Unbounded, a step would be endless where the ray grazes the skin.
+SLOPES = (0.6, 1.7)
 
 
 @dataclass(frozen=True)
@@ -102,12 +105,21 @@ def on_skin(x: Array, y: Array) -> Array:
 
 
 def meet_skin(origin: Array, direction: Array) -> Array:
-    """Points (3, ...) where rays (3, ...) meet the skin, by damped steps from in front of the face."""
+    """Points (3, ...) where rays (3, ...) meet the skin, by secant steps from in front of the face."""
     distance = (-14 - origin[2]) / direction[2]
-    for _ in range(STEPS):
-        x, y, z = origin + distance * direction
-        distance -= 0.85 * (z + protrusion(x, y)) / direction[2]
-    return origin + distance * direction
+    depth = _depth(origin, direction, distance)
+    step = -0.85 * depth
+    for _ in range(STEPS - 1):
+        distance += step
+        before, depth = depth, _depth(origin, direction, distance)
+        step = -depth / np.clip((depth - before) / np.where(step == 0, 1, step), *SLOPES)
+    return origin + (distance + step) * direction
+
+
+def _depth(origin: Array, direction: Array, distance: Array) -> Array:
+    """How deep under the skin, along them, rays (3, ...) are after a distance; negative before it."""
+    x, y, z = origin + distance * direction
+    return (z + protrusion(x, y)) / direction[2]
 
 
 def skin_normals(points: Array) -> Array:
