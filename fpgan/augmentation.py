@@ -4,7 +4,8 @@ of (seed, epoch, row), so that a resumed training sees what an unbroken one does
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it looks for updates over the network on import
@@ -19,16 +20,39 @@ from fpgan.eyes import LANDMARKS
 if TYPE_CHECKING:
     from fpgan.params import Augmentation
 
-Augment = Callable[
-    [NDArray[np.uint8], NDArray[np.float32], NDArray[np.integer], int],
-    tuple[NDArray[np.uint8], NDArray[np.float32]],
-]
-"""(images (N, H, W[, 3]), landmarks (N, 18, 2), rows (N,), epoch) -> images, landmarks."""
+
+@dataclass(frozen=True)
+class Augment:
+    """A random change of each eye; it may be sent to another process."""
+
+    params: Augmentation
+    seed: int
+
+    def __call__(
+        self,
+        images: NDArray[np.uint8],  # (N, H, W) or (N, H, W, 3)
+        landmarks: NDArray[np.float32],  # (N, 18, 2)
+        rows: NDArray[np.integer],  # (N,) of the eyes in their set
+        epoch: int,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Changed copies of pictures and landmarks; unknown landmarks (NaN) stay unknown."""
+        pipeline = _pipeline(self.params)
+        changed, moved = np.empty_like(images), np.empty_like(landmarks)
+        for i, row in enumerate(rows):
+            seeds = np.random.SeedSequence([self.seed, epoch, int(row)])
+            pipeline.set_random_seed(int(seeds.generate_state(1)[0]))
+            known = np.isfinite(landmarks[i]).all()
+            picture = images[i] if images.ndim == 4 else images[i][..., None]
+            points = landmarks[i] if known else np.zeros((0, 2), np.float32)
+            result = pipeline(image=picture, keypoints=points)
+            changed[i] = result["image"].reshape(images.shape[1:])
+            moved[i] = np.reshape(result["keypoints"], (LANDMARKS, 2)) if known else np.nan
+        return changed, moved
 
 
-def make_augmentation(params: Augmentation, seed: int) -> Augment:
-    """An augmentation for `training.estimator.train_estimator`."""
-    pipeline = albumentations.Compose(
+@lru_cache(maxsize=1)
+def _pipeline(params: Augmentation) -> albumentations.Compose:
+    return albumentations.Compose(
         [
             albumentations.Affine(
                 translate_percent=(-params.shift, params.shift),
@@ -42,22 +66,3 @@ def make_augmentation(params: Augmentation, seed: int) -> Augment:
         ],
         keypoint_params=albumentations.KeypointParams(format="xy", remove_invisible=False),
     )
-
-    def augment(
-        images: NDArray[np.uint8], landmarks: NDArray[np.float32], rows: NDArray[np.integer], epoch: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        changed, moved = np.empty_like(images), np.empty_like(landmarks)
-        for i, row in enumerate(rows):
-            pipeline.set_random_seed(
-                int(np.random.SeedSequence([seed, epoch, int(row)]).generate_state(1)[0])
-            )
-            known = np.isfinite(landmarks[i]).all()
-            picture = images[i] if images.ndim == 4 else images[i][..., None]
-            result = pipeline(
-                image=picture, keypoints=landmarks[i] if known else np.zeros((0, 2), np.float32)
-            )
-            changed[i] = result["image"].reshape(images.shape[1:])
-            moved[i] = np.reshape(result["keypoints"], (LANDMARKS, 2)) if known else np.nan
-        return changed, moved
-
-    return augment

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fpgan.errors import InputError
+from fpgan.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
     from fpgan.params import Params
@@ -148,7 +148,8 @@ def train_gan(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) 
     loaded = _load(params, changes)
     from fpgan.stages.train_gan import train_gan_stage
 
-    print(train_gan_stage(loaded))
+    if report := train_gan_stage(loaded):
+        print(report)
 
 
 @app.command(rich_help_panel=RESULTS)
@@ -198,7 +199,8 @@ def report() -> None:
 
 
 def main() -> None:
-    """Runs a command: exit code 2 for a user's mistake, 1 for a training that diverged, no traceback."""
+    """Runs a command: exit code 2 for a user's mistake, 1 for a training that diverged, 128 and the signal's
+    number for one that a signal stopped; no traceback."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # a status line shows at once in a log file too
     try:
@@ -209,3 +211,6 @@ def main() -> None:
     except FloatingPointError as error:
         print(f"fpgan: {error}", file=sys.stderr)
         sys.exit(1)
+    except Interrupted as error:
+        print(f"fpgan: {error}", file=sys.stderr)
+        sys.exit(128 + error.signal_number)

@@ -37,6 +37,15 @@ class GazeErrors(NamedTuple):
         }
 
 
+class Features(NamedTuple):
+    """What the feature networks see in pictures."""
+
+    gaze: NDArray[np.float32]
+    """(N, 2) pitch and yaw in radians."""
+    landmarks: NDArray[np.float32]
+    """(N, 18, 2) x and y in pixels."""
+
+
 class Preservation(NamedTuple):
     """What translation leaves of an eye, as the feature networks see it; means over eyes."""
 
@@ -46,6 +55,8 @@ class Preservation(NamedTuple):
     """Mean absolute change of a pixel, in grey levels of 255."""
     unchanged_share: float
     """Share of eyes changed by less than `UNCHANGED` grey levels."""
+    diversity: float
+    """How much translations differ from each other, as a share of how much their sources do: 0 when alike."""
 
 
 def gaze_errors(network: GazeNet, eyes: Eyes) -> GazeErrors:
@@ -63,15 +74,26 @@ def mean_gaze(gaze: NDArray[np.floating]) -> NDArray[np.floating]:
     return vectors_to_angles(angles_to_vectors(gaze.astype(np.float64)).mean(axis=0))
 
 
+def find_features(gaze_net: GazeNet, landmark_net: LandmarkNet, pictures: NDArray[np.uint8]) -> Features:
+    """Gaze and landmarks of pictures (N, H, W[, 3])."""
+    return Features(estimate_gaze(gaze_net, pictures), find_landmarks(landmark_net, pictures))
+
+
 def feature_preservation(
-    source: NDArray[np.uint8], translation: NDArray[np.uint8], gaze_net: GazeNet, landmark_net: LandmarkNet
+    source: NDArray[np.uint8], translation: NDArray[np.uint8], before: Features, after: Features
 ) -> Preservation:
     """How far gaze, landmarks and pixels of pictures (N, H, W[, 3]) are from those of their translations."""
-    gaze = angular_error(estimate_gaze(gaze_net, translation), estimate_gaze(gaze_net, source))
-    landmarks = landmark_distance(
-        find_landmarks(landmark_net, translation), find_landmarks(landmark_net, source)
-    )
-    change = np.abs(source.astype(np.int16) - translation).reshape(len(source), -1).mean(axis=1)
+    change = mean_change(source, translation)
+    spread = float(source.std(axis=0).mean())
     return Preservation(
-        float(gaze.mean()), float(landmarks.mean()), float(change.mean()), float((change < UNCHANGED).mean())
+        float(angular_error(after.gaze, before.gaze).mean()),
+        float(landmark_distance(after.landmarks, before.landmarks).mean()),
+        float(change.mean()),
+        float((change < UNCHANGED).mean()),
+        float(translation.std(axis=0).mean()) / spread if spread else 1.0,
     )
+
+
+def mean_change(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.floating]:
+    """Mean absolute difference (N,) of pictures (N, H, W[, 3]), in grey levels of 255."""
+    return np.asarray(np.abs(before.astype(np.int16) - after).reshape(len(before), -1).mean(axis=1))

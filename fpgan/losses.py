@@ -1,23 +1,39 @@
 """The loss terms: pure functions of pictures and network outputs, each a scalar."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from fpgan.networks.hourglass import heatmap_grid, soft_argmax
 
+Adversarial = Literal["least_squares", "cross_entropy"]
 
-def discriminator_loss(real: Tensor, fake: Tensor, real_label: float) -> Tensor:
-    """Least squares for a discriminator: real patches to `real_label`, fake ones to 0.
 
-    LSGAN (Mao et al., ICCV 2017) with one-sided label smoothing (Salimans et al., NeurIPS 2016).
+def discriminator_loss(real: Tensor, fake: Tensor, kind: Adversarial, real_label: float) -> Tensor:
+    """What a discriminator has to learn: `real_label` for patches of real pictures, 0 for translated ones.
+
+    least_squares: LSGAN (Mao et al., ICCV 2017); cross_entropy: the first GAN's (Goodfellow et al., NeurIPS
+    2014), on logits. A real label below 1 is one-sided label smoothing (Salimans et al., NeurIPS 2016).
     """
-    return ((real - real_label).square().mean() + fake.square().mean()) / 2
+    return (_distance(real, kind, real_label) + _distance(fake, kind, 0)) / 2
 
 
-def adversarial_loss(fake: Tensor, real_label: float) -> Tensor:
-    """Least squares for a generator: its pictures' patches are to pass for real (Mao et al., ICCV 2017)."""
-    return (fake - real_label).square().mean()
+def adversarial_loss(fake: Tensor, kind: Adversarial, real_label: float) -> Tensor:
+    """What a generator has to learn: its pictures' patches are to pass for real (non-saturating)."""
+    return _distance(fake, kind, real_label)
+
+
+def _distance(judged: Tensor, kind: Adversarial, label: float) -> Tensor:
+    if kind == "least_squares":
+        return (judged - label).square().mean()
+    return functional.binary_cross_entropy_with_logits(judged, torch.full_like(judged, label))
+
+
+def judgement(judged: Tensor, kind: Adversarial) -> Tensor:
+    """A discriminator's mean answer, on the scale of its labels: 0 for fake, about 1 for real."""
+    return (judged if kind == "least_squares" else judged.sigmoid()).mean()
 
 
 def cycle_loss(picture: Tensor, there_and_back: Tensor) -> Tensor:
@@ -41,9 +57,13 @@ def gaze_loss(source: Tensor, translation: Tensor) -> Tensor:
 
 
 def landmark_loss(source: Tensor, translation: Tensor, height: int, width: int) -> Tensor:
-    """Mean squared difference of landmarks (N, 18, 2) in pixels, as shares of the picture's size (FP-GAN)."""
+    """Mean squared difference of landmarks (N, 18, 2) in pixels, as shares of the picture's size (FP-GAN).
+
+    Where the source's are unknown (NaN) the difference counts as 0.
+    """
     size = source.new_tensor([width, height])
-    return functional.mse_loss(translation / size, source / size)
+    difference = (translation - source) / size
+    return torch.where(source.isnan(), 0, difference).square().mean()
 
 
 def heatmap_loss(heatmaps: list[Tensor], landmarks: Tensor, sigma: float = 1.5) -> Tensor:

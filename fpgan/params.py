@@ -134,6 +134,8 @@ class Training(Section):
     batch_size: int = Field(64, ge=2)
     learning_rate: float = Field(1e-3, gt=0)
     """The highest: it rises for a tenth of the steps, then falls along a cosine to 0."""
+    patience: int | None = Field(None, ge=1)
+    """Epochs without a lower validation error after which training ends; null never does."""
     seed: int = Field(0, ge=0)
     augmentation: Augmentation = Augmentation()
 
@@ -172,21 +174,30 @@ class GeneratorParams(Section):
     filters: int = Field(64, ge=4)
     """Feature maps of the first layer."""
     residual_blocks: int = Field(6, ge=1)
+    normalization: Literal["instance", "batch", "none"] = "instance"
+    upsampling: Literal["transposed", "resize"] = "transposed"
+    """resize: nearest neighbour and a convolution, which leaves no checkerboard."""
 
 
 class DiscriminatorParams(Section):
     filters: int = Field(64, ge=4)
     """Feature maps of the first layer."""
     layers: int = Field(4, ge=1, le=4)
-    """Convolutions of stride 2; four see the whole of a 36 x 60 picture."""
+    """Convolutions of stride 2: one to four judge patches of 10, 22, 46 or 94 pixels; four thus see the whole
+    of a 36 x 60 picture."""
+    normalization: Literal["instance", "batch", "none"] = "instance"
 
 
 class TrainGAN(Section):
     steps: int = Field(150_000, ge=1)
     batch_size: int = Field(8, ge=1)
+    """Pairs of all processes together."""
     learning_rate: float = Field(2e-4, gt=0)
-    """Constant for the first half of the steps, then linear to 0."""
+    """The highest."""
+    schedule: Literal["constant_linear", "cosine"] = "constant_linear"
+    """constant_linear: constant for half the steps, then linear to 0; cosine: falls to 0 from the start."""
     beta1: float = Field(0.5, ge=0, lt=1)
+    adversarial_loss: Literal["least_squares", "cross_entropy"] = "least_squares"
     real_label: float = Field(0.9, gt=0, le=1)
     """What a discriminator is to answer to a real picture (one-sided label smoothing)."""
     pool_size: int = Field(50, ge=0)
@@ -194,17 +205,41 @@ class TrainGAN(Section):
     generator: GeneratorParams = GeneratorParams()
     discriminator: DiscriminatorParams = DiscriminatorParams()
     weights: GANWeights = GANWeights()
+    landmark_target: Literal["network", "label"] = "network"
+    """What landmarks a translated synthetic eye is to have: those found in its source, or the true ones."""
+    average_decay: float = Field(0, ge=0, lt=1)
+    """Of a moving average of the generators' weights, which is then what is used; 0 leaves it out."""
     real_eyes: Literal["training_persons", "all_persons"] = "training_persons"
     """Whether test persons' pictures are seen, unlabelled."""
+    keep: Literal["last", "best"] = "last"
+    """Which generators are kept; best: those at the tick with the least gaze error on the real validation
+    persons' eyes, translated to S (their labels are used for nothing else); without labels, the last."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto: bf16 where the processor multiplies matrices in it."""
     tick: int = Field(100, ge=1)
     """Steps between two log entries, each with the translations of the fixed grid."""
     checkpoint_every: int = Field(500, ge=1)
-    """Steps between two checkpoints; at a tick."""
+    """Steps between two checkpoints."""
     seed: int = Field(0, ge=0)
 
 
 class Translate(Section):
     batch_size: int = Field(256, ge=1)
+
+
+class Compute(Section):
+    """The machine's part: changes how fast a training runs and nothing that it learns, but for rounding."""
+
+    devices: int = Field(1, ge=1)
+    """GPUs, or on a machine without any, processes, that train the GAN together, on each node."""
+    nodes: int = Field(1, ge=1)
+    """Machines; more than one are started by torchrun or SLURM."""
+    strategy: Literal["auto", "nccl", "gloo"] = "auto"
+    """How devices exchange gradients; auto: nccl between GPUs, gloo between CPUs."""
+    compile: Literal["auto", True, False] = "auto"
+    """Whether a GAN step is captured as one CUDA graph; auto: on a single GPU."""
+    workers: int | None = Field(None, ge=1)
+    """Processes that augment the training eyes of estimators; null: as many as pay."""
 
 
 class Tracking(Section):
@@ -223,6 +258,7 @@ class Params(Section):
     train_landmarks: TrainLandmarks = TrainLandmarks()
     train_gan: TrainGAN = TrainGAN()
     translate: Translate = Translate()
+    compute: Compute = Compute()
     tracking: Tracking = Tracking()
 
 

@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,26 +21,61 @@ from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
 from numpy.typing import NDArray
 
+from fpgan.errors import Interrupted
+
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 
 MAX_PARAM_LENGTH = 6000
+MAX_TAG_LENGTH = 5000
 MAX_DIGEST_LENGTH = 36
 SYSTEM_METRICS_SECONDS = 5
+KEY_TAG = "fpgan.key"
 
 
 class Run:
     """An open MLflow run: a `training.recorder.Recorder`, and artifacts besides."""
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, resumed: bool) -> None:
         self.id = run_id
+        self.client = mlflow.MlflowClient()
+        self.resumed = resumed
+        self._steps: dict[str, set[int]] = {}
+        self._pictures = self._logged_pictures() if resumed else set()
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
-        """Logs scalars of one step in one call."""
-        mlflow.log_metrics({name: value for name, value in values.items() if math.isfinite(value)}, step=step)
+        """Logs scalars of one step in one call, but for those a resumed run holds already."""
+        new = {name: value for name, value in values.items() if math.isfinite(value)}
+        if self.resumed:
+            new = {name: value for name, value in new.items() if step not in self._logged_steps(name)}
+        if new:
+            mlflow.log_metrics(new, step=step)
+
+    def _logged_steps(self, name: str) -> set[int]:
+        if name not in self._steps:
+            self._steps[name] = {metric.step for metric in self.client.get_metric_history(self.id, name)}
+        return self._steps[name]
 
     def picture(self, step: int, name: str, image: NDArray[np.uint8]) -> None:
-        """Logs a picture (H, W) or (H, W, 3) that MLflow shows with a step slider."""
-        mlflow.log_image(image, key=name, step=step)
+        """Logs a picture (H, W) or (H, W, 3) that MLflow shows with a step slider; likewise."""
+        if (name, step) not in self._pictures:
+            mlflow.log_image(image, key=name, step=step)
+
+    def _logged_pictures(self) -> set[tuple[str, int]]:
+        """Names and steps of the pictures whose last file, the small one for the slider, is there."""
+        found = set()
+        for file in self.client.list_artifacts(self.id, "images"):
+            name, marker, rest = Path(file.path).name.partition("%step%")
+            if marker and file.path.endswith(".webp"):
+                found.add((name.replace("~", "/"), int(rest.split("%")[0])))
+        return found
+
+    def warn(self, step: int, message: str) -> None:
+        """Prints a warning and keeps it in the run's tag 'warnings'."""
+        line = f"step {step}: {message}"
+        print(f"warning: {line}", file=sys.stderr)
+        lines = self.client.get_run(self.id).data.tags.get("warnings", "").splitlines()
+        if line not in lines:
+            self.tag("warnings", "\n".join([*lines, line])[:MAX_TAG_LENGTH])
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Copies a file to the run."""
@@ -59,11 +95,13 @@ def open_run(
     inputs: dict[str, tuple[Path, str]],
     tags: dict[str, str],
     description: str,
+    key: str,
     resume: str | None,
 ) -> Iterator[Run]:
-    """An MLflow run for one stage; FAILED when the block raises.
+    """An MLflow run for one stage; KILLED when a signal stops the block, FAILED when it raises otherwise.
 
-    `params` may be nested; `inputs` are (path, digest) by name; `resume` is the id of a run to go on with.
+    `params` may be nested; `inputs` are (path, digest) by name; `key` stands for both. `resume` is the id of
+    a run to go on with; without one, a run of the same key that was killed before its id was noted is.
     The store is `mlflow.db` and `mlartifacts/` in the project's root unless MLFLOW_TRACKING_URI is set.
     """
     location = None
@@ -72,23 +110,37 @@ def open_run(
         location = (project_root() / "mlartifacts" / experiment).as_uri()
     if mlflow.get_experiment_by_name(experiment) is None:
         mlflow.create_experiment(experiment, artifact_location=location)
-    mlflow.set_experiment(experiment)
+    experiment_id = mlflow.set_experiment(experiment).experiment_id
     mlflow.set_system_metrics_sampling_interval(SYSTEM_METRICS_SECONDS)
-    resumed = resume is not None and _exists(resume)
+    if resume is None or not _exists(resume):
+        resume = _unfinished(experiment_id, key)
     with mlflow.start_run(
-        run_id=resume if resumed else None,
-        run_name=None if resumed else name,
-        description=None if resumed else description,
+        run_id=resume,
+        run_name=None if resume else name,
+        description=None if resume else description,
+        tags={KEY_TAG: key},
         log_system_metrics=True,
     ) as active:
-        mlflow.set_tags(tags | _environment_tags() | ({"resumed": "true"} if resumed else {}))
-        if not resumed:
-            mlflow.log_params(
-                {key: str(value)[:MAX_PARAM_LENGTH] for key, value in flatten(params, ".").items()}
-            )
+        mlflow.set_tags(tags | _environment_tags() | ({"resumed": "true"} if resume else {}))
+        mlflow.log_params(
+            {param: str(value)[:MAX_PARAM_LENGTH] for param, value in flatten(params, ".").items()}
+        )
+        if not mlflow.get_run(active.info.run_id).inputs.dataset_inputs:
             for input_name, (path, digest) in inputs.items():
                 _log_input(input_name, path, digest)
-        yield Run(active.info.run_id)
+        try:
+            yield Run(active.info.run_id, resumed=resume is not None)
+        except Interrupted:
+            mlflow.end_run("KILLED")
+            raise
+
+
+def _unfinished(experiment_id: str, key: str) -> str | None:
+    """The id of a run of this key that never ended."""
+    found = mlflow.MlflowClient().search_runs(
+        [experiment_id], f"tags.`{KEY_TAG}` = '{key}' and attributes.status = 'RUNNING'", max_results=1
+    )
+    return found[0].info.run_id if found else None
 
 
 def _exists(run_id: str) -> bool:

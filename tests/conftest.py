@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from fpgan.eyes import Eyes
 from fpgan.sample.mpiifacegaze import write_mpiifacegaze
@@ -19,16 +18,6 @@ from fpgan.sample.unityeyes import write_unityeyes
 WIDTH, HEIGHT = 32, 20
 DISC = 5  # radius, pixels
 PIXELS_PER_RADIAN = 15
-
-
-class Silent:
-    """A recorder that keeps nothing."""
-
-    def metrics(self, step: int, values: dict[str, float]) -> None:
-        pass
-
-    def picture(self, step: int, name: str, image: NDArray[np.uint8]) -> None:
-        pass
 
 
 def draw_eyes(count: int, seed: int, *, ground: int = 200, disc: int = 40) -> Eyes:

@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from conftest import HEIGHT, WIDTH, draw_eyes
 
 from fpgan.errors import InputError
-from fpgan.evaluation import constant_errors, feature_preservation, gaze_errors, mean_gaze
+from fpgan.evaluation import constant_errors, feature_preservation, find_features, gaze_errors, mean_gaze
 from fpgan.eyes import Eyes, load_eyes, save_eyes
 from fpgan.figures import error_histograms, eye_sheet, gaze_figure, translation_sheet
 from fpgan.networks.gazenet import GazeNet
@@ -51,14 +52,17 @@ def test_preservation_sees_what_was_changed() -> None:
     torch.manual_seed(0)
     gaze_net, landmark_net = GazeNet(1, HEIGHT, WIDTH, "residual").eval(), LandmarkNet(1, 1, 8).eval()
     eyes = draw_eyes(20, seed=0).image
-    same = feature_preservation(eyes, eyes, gaze_net, landmark_net)
-    assert same == (0, 0, 0, 1)
+    see = partial(find_features, gaze_net, landmark_net)
+    same = feature_preservation(eyes, eyes, see(eyes), see(eyes))
+    assert same == (0, 0, 0, 1, 1)
     darker = np.where(np.arange(20)[:, None, None] < 5, eyes, eyes // 2).astype(np.uint8)
-    changed = feature_preservation(eyes, darker, gaze_net, landmark_net)
+    changed = feature_preservation(eyes, darker, see(eyes), see(darker))
     assert changed.gaze_drift_degrees > 0
     assert changed.landmark_drift_pixels > 0
     assert changed.change == pytest.approx(np.abs(eyes.astype(float) - darker).mean(), abs=1e-3)
     assert changed.unchanged_share == 0.25
+    alike = np.repeat(eyes[:1], 20, axis=0)
+    assert feature_preservation(eyes, alike, see(eyes), see(alike)).diversity == 0
 
 
 def test_a_translated_set_keeps_labels_rows_and_its_own_pictures(tmp_path: Path) -> None:

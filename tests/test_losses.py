@@ -7,11 +7,13 @@ from fpgan.networks.hourglass import soft_argmax
 
 def test_least_squares_losses_are_zero_at_their_targets_only() -> None:
     real, fake = torch.full((2, 1, 3, 4), 0.9), torch.zeros(2, 1, 3, 4)
-    assert losses.discriminator_loss(real, fake, 0.9) == 0
-    assert losses.discriminator_loss(real, fake + 0.5, 0.9) == pytest.approx(0.125)
-    assert losses.discriminator_loss(fake, fake, 0.9) == pytest.approx(0.405)
-    assert losses.adversarial_loss(real, 0.9) == 0
-    assert losses.adversarial_loss(fake, 0.9) == pytest.approx(0.81)
+    kind: losses.Adversarial = "least_squares"
+    assert losses.discriminator_loss(real, fake, kind, 0.9) == 0
+    assert losses.discriminator_loss(real, fake + 0.5, kind, 0.9) == pytest.approx(0.125)
+    assert losses.discriminator_loss(fake, fake, kind, 0.9) == pytest.approx(0.405)
+    assert losses.adversarial_loss(real, kind, 0.9) == 0
+    assert losses.adversarial_loss(fake, kind, 0.9) == pytest.approx(0.81)
+    assert losses.judgement(real, kind) == pytest.approx(0.9)
 
 
 def test_picture_losses_are_mean_absolute_changes() -> None:

@@ -4,11 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import HEIGHT, WIDTH, Silent, draw_eyes
+from conftest import HEIGHT, WIDTH, draw_eyes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpgan.augmentation import make_augmentation
+from fpgan.augmentation import Augment
 from fpgan.evaluation import gaze_errors
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet, landmark_distance
@@ -24,10 +24,13 @@ from fpgan.params import (
 )
 from fpgan.training.batches import batch_rows
 from fpgan.training.checkpoint import Checkpoints
-from fpgan.training.gan import Networks, build_networks, constant_then_linear, train_gan
+from fpgan.training.distributed import Processes
+from fpgan.training.gan import FeatureNetworks, Networks, TrainingEyes, build_networks, train_gan
 from fpgan.training.gaze import train_gaze
 from fpgan.training.landmarks import train_landmarks
-from fpgan.training.pool import ImagePool
+from fpgan.training.pool import ImagePool, plan_exchange
+from fpgan.training.recorder import Silent
+from fpgan.training.schedule import constant_then_linear
 
 CPU = torch.device("cpu")
 MILD = Augmentation(shift=0, scale=0, brightness=0.1, contrast=0.1, blur=0, noise=0.02)
@@ -65,13 +68,32 @@ def test_the_order_differs_by_epoch_and_by_seed() -> None:
 
 
 def test_the_pool_gives_back_about_half_of_the_earlier_pictures() -> None:
-    pool = ImagePool(10, seed=0)
-    pictures = torch.arange(400.0).reshape(100, 4, 1, 1, 1)
-    given_back = [pool.exchange(batch) for batch in pictures]
-    assert torch.equal(given_back[0], pictures[0])
-    kept = torch.cat(given_back[5:]).flatten() == pictures[5:].flatten()
-    assert 0.4 < kept.float().mean() < 0.6
-    assert torch.equal(ImagePool(0, seed=0).exchange(pictures[3]), pictures[3])
+    pool = ImagePool(10, 4, (1, 1, 1), CPU)
+    pictures = torch.arange(1600.0).reshape(400, 4, 1, 1, 1)
+    shown = []
+    for step, batch in enumerate(pictures):
+        place, give_back = map(torch.from_numpy, plan_exchange(step, 4, 10, seed=0))
+        shown.append(pool.exchange(batch, place, give_back))
+    assert torch.equal(torch.cat(shown[:2]), torch.cat(list(pictures[:2])))
+    # Only those that filled the pool are shown a second time.
+    assert torch.cat(shown).unique().numel() == torch.cat(shown).numel() - 10
+    as_it_is = torch.cat(shown[5:]).flatten() == pictures[5:].flatten()
+    assert 0.45 < as_it_is.float().mean() < 0.55
+    age = (pictures[5:].flatten() - torch.cat(shown[5:]).flatten())[~as_it_is]
+    assert age.min() > 0
+    # A place is exchanged every 5 steps (10 places, 2 of 4 pictures a step), so the mean age is 5 batches.
+    assert 16 < age.mean() < 24
+
+
+@pytest.mark.parametrize("size", [0, 3])
+def test_a_pool_smaller_than_the_batch_exchanges_no_more_than_it_holds(size: int) -> None:
+    pool = ImagePool(size, 8, (1, 1, 1), CPU)
+    for step in range(20):
+        batch = torch.arange(8.0).reshape(8, 1, 1, 1) + step * 8
+        place, give_back = map(torch.from_numpy, plan_exchange(step, 8, size, seed=0))
+        shown = pool.exchange(batch, place, give_back)
+        assert (shown != batch).sum() <= size
+        assert (shown >= 0).all()
 
 
 def test_checkpoints_keep_two_and_fall_back_from_a_damaged_one(tmp_path: Path) -> None:
@@ -91,7 +113,7 @@ def test_checkpoints_keep_two_and_fall_back_from_a_damaged_one(tmp_path: Path) -
 
 def test_augmentation_moves_landmarks_with_the_picture_and_repeats_itself() -> None:
     eyes = draw_eyes(20, seed=0)
-    augment = make_augmentation(Augmentation(shift=0.1, scale=0.2, noise=0), seed=0)
+    augment = Augment(Augmentation(shift=0.1, scale=0.2, noise=0), seed=0)
     rows = np.arange(20)
     images, landmarks = augment(eyes.image, eyes.landmarks, rows, 3)
     again, _ = augment(eyes.image[7:9], eyes.landmarks[7:9], rows[7:9], 3)
@@ -111,7 +133,7 @@ def test_augmentation_moves_landmarks_with_the_picture_and_repeats_itself() -> N
 def test_augmentation_leaves_unknown_landmarks_unknown() -> None:
     eyes = draw_eyes(2, seed=0)
     unknown = np.full_like(eyes.landmarks, np.nan)
-    _, landmarks = make_augmentation(Augmentation(), seed=0)(eyes.image, unknown, np.arange(2), 0)
+    _, landmarks = Augment(Augmentation(), seed=0)(eyes.image, unknown, np.arange(2), 0)
     assert np.isnan(landmarks).all()
 
 
@@ -125,8 +147,9 @@ def fit_gaze(
         network,
         training=draw_eyes(400, seed=0),
         validation=draw_eyes(60, seed=1),
-        augment=make_augmentation(MILD, 0),
+        augment=Augment(MILD, 0),
         params=params,
+        workers=1,
         checkpoints=Checkpoints(folder),
         recorder=recorder,
         device=CPU,
@@ -153,8 +176,9 @@ def test_the_landmark_network_learns(tmp_path: Path) -> None:
         network,
         training=draw_eyes(400, seed=0),
         validation=draw_eyes(60, seed=1),
-        augment=make_augmentation(Augmentation(), 0),
+        augment=Augment(Augmentation(), 0),
         params=TrainLandmarks(epochs=8, batch_size=16, learning_rate=5e-3),
+        workers=1,
         checkpoints=Checkpoints(tmp_path),
         recorder=Silent(),
         device=CPU,
@@ -182,17 +206,18 @@ def fit_gan(
 ) -> tuple[Networks, list[dict[str, float]]]:
     networks = build_networks(params, channels=1)
     torch.manual_seed(1)
-    history = train_gan(
+    synthetic, real = draw_eyes(30, seed=0), draw_eyes(26, seed=1, ground=110, disc=20)
+    _, history = train_gan(
         networks,
-        synthetic=draw_eyes(30, seed=0).image,
-        real=draw_eyes(26, seed=1, ground=110, disc=20).image,
-        gaze_net=GazeNet(1, HEIGHT, WIDTH, "residual"),
-        landmark_net=LandmarkNet(1, 1, 8),
-        watch=lambda step: {"watched": float(step)},
+        eyes=TrainingEyes(synthetic.image, real.image, synthetic.landmarks),
+        features=FeatureNetworks(GazeNet(1, HEIGHT, WIDTH, "residual"), LandmarkNet(1, 1, 8)),
+        watch=lambda step, generators: {"watched": float(step)},
         params=params,
+        precision="fp32",
+        capture=False,
         checkpoints=Checkpoints(folder),
         recorder=recorder,
-        device=CPU,
+        processes=Processes(CPU),
     )
     return networks, history
 

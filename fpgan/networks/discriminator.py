@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fpgan.networks.generator import initialize
+from fpgan.networks.normalization import Normalization, initialize, normalize
 
 KERNEL = 4
 
@@ -29,25 +29,37 @@ class SamePaddedConvolution(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Judges patches of eye pictures (N, C, H, W) in [-1, 1]: a map (N, 1, h, w), real label for real.
+    """Judges patches of eye pictures (N, C, H, W) in [-1, 1]: a map (N, 1, h, w), one value a patch.
 
     C64-C128-C256-C512 with `filters` 64 and four `layers`; each layer halves the picture.
     """
 
-    def __init__(self, channels: int = 1, filters: int = 64, layers: int = 4) -> None:
+    def __init__(
+        self,
+        channels: int = 1,
+        filters: int = 64,
+        layers: int = 4,
+        normalization: Normalization = "instance",
+    ) -> None:
         super().__init__()
         modules: list[nn.Module] = []
         width = channels
         for layer in range(layers):
-            outputs = filters * 2**layer
-            modules.append(SamePaddedConvolution(width, outputs, stride=2, bias=layer == 0))
-            if layer > 0:
-                modules.append(nn.InstanceNorm2d(outputs, affine=True))
-            modules.append(nn.LeakyReLU(0.2))
+            outputs, kind = filters * 2**layer, normalization if layer else "none"
+            modules.append(SamePaddedConvolution(width, outputs, stride=2, bias=kind == "none"))
+            modules += [*normalize(kind, outputs), nn.LeakyReLU(0.2)]
             width = outputs
         modules.append(SamePaddedConvolution(width, 1, stride=1, bias=True))
         self.layers = nn.Sequential(*modules)
-        self.apply(initialize)
+        initialize(self, normalization)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
+        return self.layers(x).float()
+
+
+def patch_size(layers: int) -> int:
+    """Pixels along the side of the patch that one value of a discriminator judges."""
+    size = KERNEL
+    for _ in range(layers):
+        size = size * 2 + KERNEL - 2
+    return size

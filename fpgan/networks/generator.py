@@ -1,23 +1,44 @@
 """The generator of CycleGAN (Zhu et al., ICCV 2017), after Johnson et al. (ECCV 2016)."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
+from fpgan.networks.normalization import Normalization, initialize, normalize
 
-def _convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> list[nn.Module]:
+Upsampling = Literal["transposed", "resize"]
+
+
+def _convolution(
+    inputs: int, outputs: int, size: int, kind: Normalization, stride: int = 1
+) -> list[nn.Module]:
     return [
-        nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, padding_mode="reflect", bias=False),
-        nn.InstanceNorm2d(outputs, affine=True),
+        nn.Conv2d(
+            inputs, outputs, size, stride, padding=size // 2, padding_mode="reflect", bias=kind == "none"
+        ),
+        *normalize(kind, outputs),
+    ]
+
+
+def _doubling(inputs: int, outputs: int, kind: Normalization, upsampling: Upsampling) -> list[nn.Module]:
+    if upsampling == "resize":
+        return [nn.Upsample(scale_factor=2, mode="nearest"), *_convolution(inputs, outputs, 3, kind)]
+    return [
+        nn.ConvTranspose2d(inputs, outputs, 3, 2, padding=1, output_padding=1, bias=kind == "none"),
+        *normalize(kind, outputs),
     ]
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions with instance normalization, added to their input."""
+    """Two 3 x 3 convolutions with normalization, added to their input."""
 
-    def __init__(self, filters: int) -> None:
+    def __init__(self, filters: int, normalization: Normalization) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *_convolution(filters, filters, 3), nn.ReLU(), *_convolution(filters, filters, 3)
+            *_convolution(filters, filters, 3, normalization),
+            nn.ReLU(),
+            *_convolution(filters, filters, 3, normalization),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -28,32 +49,28 @@ class Generator(nn.Module):
     """Translates eye pictures (N, C, H, W) in [-1, 1] into pictures of the same shape and range.
 
     c7s1-f, d2f, d4f, residual blocks, u2f, uf, c7s1-C in CycleGAN's notation; H and W divisible by 4.
+    `upsampling` is by transposed convolution, as published, or by resizing and then a convolution, which
+    leaves no checkerboard (Odena, Dumoulin, Olah, Distill 2016).
     """
 
-    def __init__(self, channels: int = 1, filters: int = 64, residual_blocks: int = 6) -> None:
+    def __init__(
+        self,
+        channels: int = 1,
+        filters: int = 64,
+        residual_blocks: int = 6,
+        normalization: Normalization = "instance",
+        upsampling: Upsampling = "transposed",
+    ) -> None:
         super().__init__()
-        layers: list[nn.Module] = [*_convolution(channels, filters, 7), nn.ReLU()]
-        for factor in (1, 2):
-            layers += [*_convolution(filters * factor, filters * factor * 2, 3, stride=2), nn.ReLU()]
-        layers += [ResidualBlock(filters * 4) for _ in range(residual_blocks)]
-        for factor in (4, 2):
-            width = filters * factor
-            layers += [
-                nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=False),
-                nn.InstanceNorm2d(width // 2, affine=True),
-                nn.ReLU(),
-            ]
+        layers: list[nn.Module] = [*_convolution(channels, filters, 7, normalization), nn.ReLU()]
+        for width in (filters, filters * 2):
+            layers += [*_convolution(width, width * 2, 3, normalization, stride=2), nn.ReLU()]
+        layers += [ResidualBlock(filters * 4, normalization) for _ in range(residual_blocks)]
+        for width in (filters * 4, filters * 2):
+            layers += [*_doubling(width, width // 2, normalization, upsampling), nn.ReLU()]
         layers += [nn.Conv2d(filters, channels, 7, padding=3, padding_mode="reflect")]
         self.layers = nn.Sequential(*layers)
-        self.apply(initialize)
+        initialize(self, normalization)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.tanh(self.layers(x))
-
-
-def initialize(module: nn.Module) -> None:
-    """CycleGAN's initial weights: normal with standard deviation 0.02, biases 0."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0, 0.02)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+        return torch.tanh(self.layers(x).float())  # in full precision, whatever the layers compute in

@@ -1,11 +1,19 @@
 """Gaze errors of all protocols, what translation preserves, and the figures that show it."""
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from fpgan.evaluation import GazeErrors, constant_errors, feature_preservation, gaze_errors, mean_gaze
+from fpgan.evaluation import (
+    GazeErrors,
+    constant_errors,
+    feature_preservation,
+    find_features,
+    gaze_errors,
+    mean_gaze,
+)
 from fpgan.eyes import Eyes, load_eyes
 from fpgan.figures import error_histograms, gaze_figure, translation_sheet
 from fpgan.layout import LANDMARK_NET, METRICS, PREPARED_REAL, PREPARED_SYNTHETIC, TRANSLATED, gaze_net
@@ -55,6 +63,7 @@ def evaluate_stage(params: Params) -> str:
             mean_gaze(training_s.gaze[training_s.has_gaze]), known_s
         )
         errors["synthetic"] = gaze_errors(on_synthetic, known_s)
+        see = partial(find_features, on_synthetic, landmarks)
         seen = "were" if params.train_gan.real_eyes == "all_persons" else "were not"
         scores = {
             "protocol": (
@@ -73,8 +82,10 @@ def evaluate_stage(params: Params) -> str:
             },
             "skipped": skipped,
             "preservation": {
-                "s2r": feature_preservation(test_s.image, test_s2r.image, on_synthetic, landmarks)._asdict(),
-                "r2s": feature_preservation(test_r.image, test_r2s.image, on_synthetic, landmarks)._asdict(),
+                direction: feature_preservation(
+                    before.image, after.image, see(before.image), see(after.image)
+                )._asdict()
+                for direction, before, after in (("s2r", test_s, test_s2r), ("r2s", test_r, test_r2s))
             },
         }
         stage.score(scores)

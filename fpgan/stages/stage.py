@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import BaseModel
 
 from fpgan.errors import InputError
@@ -18,7 +17,7 @@ from fpgan.layout import CHECKPOINTS, RESULTS
 from fpgan.params import Params
 from fpgan.tracking import Run, flatten, open_run
 from fpgan.training.checkpoint import Checkpoints
-from fpgan.training.estimator import History
+from fpgan.training.loop import History
 
 READ_AT_ONCE = 1 << 20
 
@@ -72,7 +71,8 @@ def run_stage(
     """
     digests = {key: (path, digest(path)) for key, path in inputs.items()}
     dumped = {key: section.model_dump(mode="json") for key, section in sections.items()}
-    work = CHECKPOINTS / _key(name, dumped, digests)
+    key = _key(name, dumped, digests)
+    work = CHECKPOINTS / key
     unfinished = work / "run_id"
     work.mkdir(parents=True, exist_ok=True)
     with open_run(
@@ -82,6 +82,7 @@ def run_stage(
         inputs=digests,
         tags={"stage": name} | _upstream(inputs),
         description=description,
+        key=key,
         resume=unfinished.read_text() if unfinished.exists() else None,
     ) as run:
         unfinished.write_text(run.id)
@@ -109,11 +110,6 @@ def run_stage(
             for partial in staging.values():
                 shutil.rmtree(partial, ignore_errors=True)
     Checkpoints(work).clear()
-
-
-def device() -> torch.device:
-    """Where networks are trained and run."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def digest(path: Path) -> str:

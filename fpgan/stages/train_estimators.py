@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fpgan.augmentation import make_augmentation
+from fpgan.augmentation import Augment
+from fpgan.datasets.parallel import available_cpus
 from fpgan.errors import InputError
 from fpgan.evaluation import gaze_errors
 from fpgan.eyes import Eyes, load_eyes
@@ -16,11 +17,15 @@ from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet, landmark_distance
 from fpgan.networks.inference import find_landmarks
 from fpgan.networks.store import save_absence, save_network
-from fpgan.params import Params
+from fpgan.params import Params, Training
 from fpgan.splits import split_real, split_synthetic
-from fpgan.stages.stage import device, run_stage
+from fpgan.stages.stage import run_stage
+from fpgan.training.distributed import default_device
 from fpgan.training.gaze import train_gaze
 from fpgan.training.landmarks import train_landmarks
+
+# Starting the processes costs some seconds; fewer eyes than these are augmented before they are ready.
+WORTH_WORKERS = 50_000
 
 Domain = Literal["synthetic", "translated", "real"]
 GAZE_SETS = {"synthetic": PREPARED_SYNTHETIC, "translated": TRANSLATED["s2r"], "real": PREPARED_REAL}
@@ -67,11 +72,12 @@ def train_gaze_stage(params: Params, trained_on: Domain) -> str:
             network,
             training=training,
             validation=validation,
-            augment=make_augmentation(params.train_gaze.augmentation, params.train_gaze.seed),
+            augment=Augment(params.train_gaze.augmentation, params.train_gaze.seed),
             params=params.train_gaze,
+            workers=augmenting_processes(params, params.train_gaze, len(training)),
             checkpoints=stage.checkpoints,
             recorder=stage.run,
-            device=device(),
+            device=default_device(),
         )
         scores = {
             "training_eyes": len(training),
@@ -116,11 +122,12 @@ def train_landmarks_stage(params: Params) -> str:
             network,
             training=training,
             validation=validation,
-            augment=make_augmentation(params.train_landmarks.augmentation, params.train_landmarks.seed),
+            augment=Augment(params.train_landmarks.augmentation, params.train_landmarks.seed),
             params=params.train_landmarks,
+            workers=augmenting_processes(params, params.train_landmarks, len(training)),
             checkpoints=stage.checkpoints,
             recorder=stage.run,
-            device=device(),
+            device=default_device(),
         )
         distance = landmark_distance(find_landmarks(network, test.image), test.landmarks)
         scores = {"training_eyes": len(training), "test_error_pixels": float(distance.mean())}
@@ -148,3 +155,10 @@ def check_enough(count: int, batch_size: int, source: Path) -> None:
             f"{source}: {count} labelled training eyes are fewer than one batch of {batch_size}; "
             "lower batch_size or bring more eyes"
         )
+
+
+def augmenting_processes(params: Params, section: Training, eyes: int) -> int:
+    """How many processes augment: as params say, else one a CPU where there is much to do."""
+    if params.compute.workers is not None:
+        return params.compute.workers
+    return available_cpus() if eyes * section.epochs >= WORTH_WORKERS else 1

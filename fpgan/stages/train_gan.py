@@ -1,112 +1,174 @@
 """Trains FP-GAN between the prepared eye sets."""
 
+import sys
+from contextlib import AbstractContextManager
+
 import numpy as np
-from numpy.typing import NDArray
 
 from fpgan.errors import InputError
-from fpgan.evaluation import feature_preservation
-from fpgan.eyes import load_eyes
+from fpgan.eyes import Eyes, load_eyes
 from fpgan.layout import GENERATORS, LANDMARK_NET, PREPARED_REAL, PREPARED_SYNTHETIC, gaze_net
+from fpgan.networks.discriminator import patch_size
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
-from fpgan.networks.inference import translate_pictures
 from fpgan.networks.store import load_network, save_network
 from fpgan.params import Params
-from fpgan.pictures import tile
 from fpgan.splits import split_real, split_synthetic
-from fpgan.stages.stage import device, run_stage
-from fpgan.training.gan import build_networks, train_gan
+from fpgan.stages.stage import Stage, run_stage
+from fpgan.training.distributed import Processes, join, launch, must_launch
+from fpgan.training.gan import (
+    TASK_METRIC,
+    FeatureNetworks,
+    TrainingEyes,
+    build_networks,
+    generator_arguments,
+    train_gan,
+)
+from fpgan.training.loop import History
+from fpgan.training.precision import choose_precision
+from fpgan.training.recorder import Silent
+from fpgan.watching import Watch
 
-GRID_EYES = 10
-WATCHED_EYES = 128
+FEATURE_GAZE_NET = gaze_net("synthetic")
 
 
 def train_gan_stage(params: Params) -> str:
-    """Trains both generators; returns what it wrote, in words."""
-    section = params.train_gan
-    feature_gaze = gaze_net("synthetic")
-    inputs = {
-        "synthetic": PREPARED_SYNTHETIC,
-        "real": PREPARED_REAL,
-        "gaze_net": feature_gaze,
-        "landmark_net": LANDMARK_NET,
-    }
-    with run_stage(
-        "train-gan",
-        params,
-        sections={"train_gan": section, "split": params.split},
-        inputs=inputs,
-        output=GENERATORS["s2r"].parent,
-        description=f"FP-GAN, {section.steps} steps of {section.batch_size} pairs.",
-    ) as stage:
-        synthetic, real = load_eyes(PREPARED_SYNTHETIC), load_eyes(PREPARED_REAL)
-        if synthetic.image.shape[1:] != real.image.shape[1:]:
-            raise InputError(
-                f"{PREPARED_SYNTHETIC} holds pictures of {synthetic.image.shape[1:]}, {PREPARED_REAL} of "
-                f"{real.image.shape[1:]}; prepare both with the same section 'eyes'"
-            )
-        split_s, split_r = (
-            split_synthetic(len(synthetic), params.split),
-            split_real(real.person, params.split),
-        )
-        every_real = section.real_eyes == "all_persons"
-        real_rows = np.arange(len(real)) if every_real else split_r.training
-        # Where nobody validates, training eyes are watched: the scores then say less about new persons.
-        watched = {
-            "s2r": spread(synthetic.image[split_s.validation]),
-            "r2s": spread(real.image[split_r.validation if len(split_r.validation) else split_r.training]),
-        }
-        networks = build_networks(section, channels=real.channels)
-        gaze, landmarks = load_network(feature_gaze, GazeNet), load_network(LANDMARK_NET, LandmarkNet)
-        generators = {"s2r": networks.G, "r2s": networks.F}
+    """Trains both generators; returns what it wrote, in words.
 
-        def watch(step: int) -> dict[str, float]:
-            scores: dict[str, float] = {}
-            for direction, generator in generators.items():
-                pictures = watched[direction]
-                translated = translate_pictures(generator, pictures)
-                grid = tile([pictures[:GRID_EYES], translated[:GRID_EYES]])
-                stage.run.picture(step, f"translations/{direction}", grid)
-                kept = feature_preservation(pictures, translated, gaze, landmarks)
-                scores |= {f"{direction}/{name}": value for name, value in kept._asdict().items()}
-            return scores
-
-        weights = sum(weight.numel() for weight in networks.G.parameters())
-        print(
-            f"{len(split_s.training)} synthetic and {len(real_rows)} real eyes; generators of "
-            f"{weights / 1e6:.2f} M weights each; {section.steps} steps of {section.batch_size} pairs, "
-            f"{section.steps * section.batch_size / len(real_rows):.1f} times through the real eyes"
-        )
-        history = train_gan(
-            networks,
-            synthetic=synthetic.image[split_s.training],
-            real=real.image[real_rows],
-            gaze_net=gaze,
-            landmark_net=landmarks,
-            watch=watch,
-            params=section,
-            checkpoints=stage.checkpoints,
-            recorder=stage.run,
-            device=device(),
-        )
-        arguments = {
-            "channels": real.channels,
-            "filters": section.generator.filters,
-            "residual_blocks": section.generator.residual_blocks,
-        }
-        for direction, generator in generators.items():
-            save_network(stage.output / GENERATORS[direction].name, generator, arguments)
-        stage.history(history)
-        scores = {name: value for name, value in history[-1].items() if name != "step"}
-        stage.write_scores(scores)
+    Of several processes that train together only the leading one logs and writes; the others return ''.
+    """
+    check_compute(params)
+    if must_launch(params.compute):
+        launch(params.compute)
+        return ""
+    with join(params.compute) as processes:
+        if not processes.leads:
+            train(params, processes, stage=None)
+            return ""
+        with open_stage(params) as stage:
+            scores = train(params, processes, stage)
     return (
-        f"{GENERATORS['s2r'].parent}: after {section.steps} steps gaze drifts by "
+        f"{GENERATORS['s2r'].parent}: after {scores['step']:.0f} steps gaze drifts by "
         f"{scores['s2r/gaze_drift_degrees']:.1f} (s2r) and "
         f"{scores['r2s/gaze_drift_degrees']:.1f} (r2s) degrees"
     )
 
 
-def spread(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Up to `WATCHED_EYES` of the pictures, in an order that spreads the first few over all of them."""
-    order = np.random.default_rng(0).permutation(len(pictures))
-    return pictures[order[:WATCHED_EYES]]
+def open_stage(params: Params) -> AbstractContextManager[Stage]:
+    """The stage, with its inputs and what it depends on."""
+    section = params.train_gan
+    return run_stage(
+        "train-gan",
+        params,
+        sections={"train_gan": section, "split": params.split},
+        inputs={
+            "synthetic": PREPARED_SYNTHETIC,
+            "real": PREPARED_REAL,
+            "gaze_net": FEATURE_GAZE_NET,
+            "landmark_net": LANDMARK_NET,
+        },
+        output=GENERATORS["s2r"].parent,
+        description=f"FP-GAN, {section.steps} steps of {section.batch_size} pairs.",
+    )
+
+
+def train(params: Params, processes: Processes, stage: Stage | None) -> dict[str, float]:
+    """Loads eyes and networks, trains, and writes generators, history and scores where there is a stage.
+
+    Returns the scores of the generators that were kept.
+    """
+    section = params.train_gan
+    synthetic, real = load_both()
+    split_s = split_synthetic(len(synthetic), params.split)
+    split_r = split_real(real.person, params.split)
+    training_real = np.arange(len(real)) if section.real_eyes == "all_persons" else split_r.training
+    features = FeatureNetworks(
+        load_network(FEATURE_GAZE_NET, GazeNet).to(processes.device),
+        load_network(LANDMARK_NET, LandmarkNet).to(processes.device),
+    )
+    precision = choose_precision(section.precision, processes.device)
+    networks = build_networks(section, channels=real.channels)
+    if stage:
+        stage.run.tag("precision", precision)
+        stage.run.tag("processes", str(processes.count))
+        weights = sum(weight.numel() for weight in networks.G.parameters())
+        print(
+            f"{len(split_s.training)} synthetic and {len(training_real)} real eyes; generators of "
+            f"{weights / 1e6:.2f} M weights each; discriminators of patches of "
+            f"{patch_size(section.discriminator.layers)} pixels; {section.steps} steps "
+            f"of {section.batch_size} pairs, {section.steps * section.batch_size / len(training_real):.1f} "
+            f"times through the real eyes; {precision} on {processes.count} x {processes.device}"
+        )
+    # Where nobody validates, training eyes are watched: the scores then say less about new persons.
+    watched_real = split_r.validation if len(split_r.validation) else split_r.training
+    generators, history = train_gan(
+        networks,
+        eyes=TrainingEyes(
+            synthetic.image[split_s.training],
+            real.image[training_real],
+            synthetic.landmarks[split_s.training],
+        ),
+        features=features,
+        watch=Watch(
+            synthetic.select(split_s.validation),
+            real.select(watched_real),
+            features,
+            picture=stage.run.picture if stage else Silent().picture,
+        ),
+        params=section,
+        precision=precision,
+        capture=may_capture(params, processes),
+        checkpoints=stage.checkpoints if stage else None,
+        recorder=stage.run if stage else Silent(),
+        processes=processes,
+    )
+    if not stage:
+        return {}
+    for direction, generator in zip(GENERATORS, generators, strict=True):
+        path = stage.output / GENERATORS[direction].name
+        save_network(path, generator, generator_arguments(section, real.channels))
+    stage.history(history)
+    scores = kept_scores(history, section.keep)
+    stage.write_scores(scores)
+    return scores
+
+
+def load_both() -> tuple[Eyes, Eyes]:
+    """The prepared synthetic and real eyes; raises InputError when their pictures differ in size."""
+    synthetic, real = load_eyes(PREPARED_SYNTHETIC), load_eyes(PREPARED_REAL)
+    if synthetic.image.shape[1:] != real.image.shape[1:]:
+        raise InputError(
+            f"{PREPARED_SYNTHETIC} holds pictures of {synthetic.image.shape[1:]}, {PREPARED_REAL} of "
+            f"{real.image.shape[1:]}; prepare both with the same section 'eyes'"
+        )
+    return synthetic, real
+
+
+def kept_scores(history: History, keep: str) -> dict[str, float]:
+    """The row of scores of the generators that were kept."""
+    if keep == "best" and TASK_METRIC in history[-1]:
+        return min(history, key=lambda row: row[TASK_METRIC])
+    return history[-1]
+
+
+def check_compute(params: Params) -> None:
+    """Raises InputError when processes cannot share a batch without changing what is learned."""
+    count, section = params.compute.devices * params.compute.nodes, params.train_gan
+    if section.batch_size % count:
+        raise InputError(
+            f"train_gan.batch_size: {section.batch_size} pairs cannot be shared equally among {count} "
+            "processes (compute.devices x compute.nodes)"
+        )
+    if count > 1 and "batch" in (section.generator.normalization, section.discriminator.normalization):
+        raise InputError(
+            "compute.devices: batch normalization would see only each process's share of a batch; use "
+            "normalization: instance, or one device"
+        )
+
+
+def may_capture(params: Params, processes: Processes) -> bool:
+    """Whether a step is captured as a CUDA graph; warns where that is asked for and cannot be."""
+    can = processes.device.type == "cuda" and processes.count == 1
+    if params.compute.compile is True and not can:
+        print("warning: compute.compile: a CUDA graph needs a single GPU; training without", file=sys.stderr)
+    return can and params.compute.compile is not False

@@ -7,7 +7,8 @@ from fpgan.layout import GENERATORS, PREPARED_REAL, PREPARED_SYNTHETIC, TRANSLAT
 from fpgan.networks.generator import Generator
 from fpgan.networks.store import load_network
 from fpgan.params import Params
-from fpgan.stages.stage import device, run_stage
+from fpgan.stages.stage import run_stage
+from fpgan.training.distributed import default_device
 from fpgan.translation import translate_eye_set
 
 
@@ -23,7 +24,7 @@ def translate_stage(params: Params, direction: Literal["s2r", "r2s"]) -> str:
         output=output.parent,
         description=f"Every eye of {source}, translated {direction}.",
     ) as stage:
-        generator = load_network(GENERATORS[direction], Generator).to(device())
+        generator = load_network(GENERATORS[direction], Generator).to(default_device())
         before, after = translate_eye_set(
             generator, source, stage.output / output.name, params.translate.batch_size
         )

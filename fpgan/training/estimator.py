@@ -1,30 +1,47 @@
-"""The loop both feature networks are trained with: AdamW, one cycle of the learning rate, and the epoch
-kept that errs least on the validation eyes."""
+"""Trains the feature networks: AdamW, one cycle of the learning rate, and the epoch kept that errs least on
+the validation eyes."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
+from fpgan.datasets.parallel import map_in_order
 from fpgan.eyes import Eyes
 from fpgan.pictures import pictures_to_input
 from fpgan.training.batches import batch_rows
 from fpgan.training.checkpoint import Checkpoints
+from fpgan.training.distributed import Processes
+from fpgan.training.loop import History, run_training
 from fpgan.training.recorder import Recorder
+from fpgan.training.schedule import one_cycle
 
 if TYPE_CHECKING:
     from fpgan.augmentation import Augment
-    from fpgan.params import Training
+    from fpgan.params import Training as TrainingParams
 
-History = list[dict[str, float]]
 
-WARMUP = 0.1  # share of the steps in which the learning rate rises
+class Chosen(NamedTuple):
+    """A batch before its augmentation."""
+
+    eyes: Eyes
+    rows: NDArray[np.int64]
+    epoch: int
+
+
+def augmented(augment: Augment, chosen: Chosen) -> Eyes:
+    """The eyes of a batch with their pictures and landmarks changed."""
+    eyes, rows, epoch = chosen
+    images, landmarks = augment(eyes.image, eyes.landmarks, rows, epoch)
+    return Eyes(images, eyes.gaze, eyes.head, landmarks, eyes.person)
 
 
 def train_estimator(
@@ -33,84 +50,118 @@ def train_estimator(
     eyes: Eyes,  # training eyes, whose labels are known
     loss: Callable[[Tensor, Eyes], Tensor],  # of network input and the batch's eyes, landmarks moved
     validation_error: Callable[[], float],  # of the network as it is, lower is better
-    error_name: str,  # its name in the record, such as 'validation/gaze_error'
+    error_name: str,  # its name in the record, such as 'validation_gaze_error_degrees'
     augment: Augment,
-    params: Training,
+    params: TrainingParams,
+    workers: int,  # processes that augment
     checkpoints: Checkpoints,
     recorder: Recorder,
     device: torch.device,
 ) -> History:
     """Trains `network` in place, leaves it at its best epoch, and returns one row of scores an epoch.
 
-    Goes on from the newest checkpoint, one being written after every epoch. Raises FloatingPointError
-    when the loss is no longer finite.
+    Goes on from the newest checkpoint, one being written after every epoch. Ends early when the error has
+    not fallen for `params.patience` epochs. Raises FloatingPointError and Interrupted as `run_training`.
     """
-    steps_per_epoch = math.ceil(len(eyes) / params.batch_size)
-    total = steps_per_epoch * params.epochs
-    network.to(device)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=params.learning_rate, weight_decay=1e-4, fused=True
+    training = EstimatorTraining(
+        network.to(device), eyes, loss, validation_error, error_name, augment, params, workers, device
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _learning_rate_factor(step, total))
-    history: History = []
-    best, best_weights, first_epoch = math.inf, network.state_dict(), 0
-    if state := checkpoints.latest():
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        history, best, best_weights, first_epoch = (
-            state["history"],
-            state["best"],
-            state["best_weights"],
-            state["step"],
-        )
-
-    with tqdm(total=total, initial=first_epoch * steps_per_epoch, unit="step", disable=None) as progress:
-        for epoch in range(first_epoch, params.epochs):
-            network.train()
-            summed = torch.zeros((), device=device)
-            for step in range(epoch * steps_per_epoch, (epoch + 1) * steps_per_epoch):
-                rows = batch_rows(step, params.batch_size, len(eyes), params.seed)
-                batch = eyes.select(rows)
-                images, landmarks = augment(batch.image, batch.landmarks, rows, epoch)
-                batch = Eyes(images, batch.gaze, batch.head, landmarks, batch.person)
-                batch_loss = loss(pictures_to_input(batch.image).to(device), batch)
-                optimizer.zero_grad(set_to_none=True)
-                batch_loss.backward()
-                optimizer.step()
-                schedule.step()
-                summed += batch_loss.detach()
-                progress.update()
-            mean_loss = summed.item() / steps_per_epoch
-            if not math.isfinite(mean_loss):
-                raise FloatingPointError(
-                    f"the loss is {mean_loss} in epoch {epoch + 1}; lower the learning rate"
-                )
-            error = validation_error()
-            if error < best:
-                best, best_weights = error, copy.deepcopy(network.state_dict())
-            row = {"loss": mean_loss, error_name: error, "learning_rate": float(schedule.get_last_lr()[0])}
-            recorder.metrics(epoch + 1, row)
-            history.append({"epoch": epoch + 1, **row})
-            progress.set_postfix(loss=f"{mean_loss:.4g}", error=f"{error:.3g}")
-            checkpoints.save(
-                epoch + 1,
-                {
-                    "network": network.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "schedule": schedule.state_dict(),
-                    "history": history,
-                    "best": best,
-                    "best_weights": best_weights,
-                },
-            )
-    network.load_state_dict(best_weights)
+    history = run_training(
+        training,
+        steps=training.steps,
+        steps_per_tick=training.steps_per_epoch,
+        tick="epoch",
+        checkpoint_every=training.steps_per_epoch,
+        batch_size=params.batch_size,
+        batch_of="eyes",
+        checkpoints=checkpoints,
+        recorder=recorder,
+        processes=Processes(device),
+    )
+    network.load_state_dict(training.best)
     network.eval()
     return history
 
 
-def _learning_rate_factor(step: int, total: int) -> float:
-    rise = max(1, round(total * WARMUP))
-    if step < rise:
-        return (step + 1) / rise
-    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, total - rise)))
+class EstimatorTraining:
+    """The state of an estimator's training and its step: a `training.loop.Training`."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        eyes: Eyes,
+        loss: Callable[[Tensor, Eyes], Tensor],
+        validation_error: Callable[[], float],
+        error_name: str,
+        augment: Augment,
+        params: TrainingParams,
+        workers: int,
+        device: torch.device,
+    ) -> None:
+        self.network, self.eyes, self.loss = network.train(), eyes, loss
+        self.validation_error, self.error_name = validation_error, error_name
+        self.augment, self.params, self.workers, self.device = augment, params, workers, device
+        self.steps_per_epoch = math.ceil(len(eyes) / params.batch_size)
+        self.steps = self.steps_per_epoch * params.epochs
+        self.optimizer = torch.optim.AdamW(
+            network.parameters(), lr=params.learning_rate, weight_decay=1e-4, fused=True
+        )
+        self.best_error = math.inf
+        self.best: dict[str, Any] = network.state_dict()
+        self.batches: Iterator[Eyes] | None = None
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        if self.batches is None:
+            self.batches = self._augmented_from(step)
+        batch = next(self.batches)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate(step)
+        loss = self.loss(pictures_to_input(batch.image).to(self.device), batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        return {"loss": loss.detach()}
+
+    def _augmented_from(self, first: int) -> Iterator[Eyes]:
+        chosen = (self._chosen(step) for step in range(first, self.steps))
+        return map_in_order(partial(augmented, self.augment), chosen, self.workers)
+
+    def _chosen(self, step: int) -> Chosen:
+        rows = batch_rows(step, self.params.batch_size, len(self.eyes), self.params.seed)
+        return Chosen(self.eyes.select(rows), rows, step // self.steps_per_epoch)
+
+    def learning_rate(self, step: int) -> float:
+        """That of batch `step`, counted from 0."""
+        return self.params.learning_rate * one_cycle(step, self.steps)
+
+    def watch(self, number: int) -> dict[str, float]:
+        if number == 0:
+            return {}
+        error = self.validation_error()
+        if error < self.best_error:
+            self.best_error, self.best = error, copy.deepcopy(self.network.state_dict())
+        rate = self.learning_rate(number * self.steps_per_epoch - 1)
+        return {self.error_name: error, "learning_rate": rate}
+
+    def collapses(self, row: dict[str, float]) -> dict[str, str]:
+        return {}
+
+    def ended_early(self, history: History) -> bool:
+        patience = self.params.patience
+        if patience is None or len(history) <= patience:
+            return False
+        errors = [row[self.error_name] for row in history]
+        return min(errors[-patience:]) >= min(errors[:-patience])
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best_error": self.best_error,
+            "best": self.best,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best_error, self.best = state["best_error"], state["best"]

@@ -1,37 +1,63 @@
 """Trains FP-GAN: two generators, G: S -> R and F: R -> S, and a discriminator for each domain.
 
-CycleGAN (Zhu et al., ICCV 2017) with least-squares losses; frozen feature networks make a translation
-keep the gaze and the landmarks of its source (FP-GAN; gaze after Lee, Kim, Suh, ICLR 2018).
+CycleGAN (Zhu et al., ICCV 2017); frozen feature networks make a translation keep the gaze and the landmarks
+of its source (FP-GAN; gaze after Lee, Kim, Suh, ICLR 2018).
 """
 
 from __future__ import annotations
 
+import copy
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
+from torch.nn.utils import get_total_norm
 
 from fpgan import losses
+from fpgan.eyes import LANDMARKS
 from fpgan.networks.discriminator import Discriminator
+from fpgan.networks.frozen import frozen
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
+from fpgan.networks.inference import estimate_gaze, find_landmarks
 from fpgan.pictures import bytes_to_input, pictures_to_bytes
+from fpgan.training.averaging import average_decay, averaged_copy, update_average
 from fpgan.training.batches import batch_rows
+from fpgan.training.capture import CapturedStep
 from fpgan.training.checkpoint import Checkpoints
-from fpgan.training.estimator import History
-from fpgan.training.pool import ImagePool
+from fpgan.training.collapse import collapses
+from fpgan.training.distributed import Processes
+from fpgan.training.loop import History, run_training
+from fpgan.training.pool import ImagePool, plan_exchange
+from fpgan.training.precision import Precision, computing_in, tensor_cores
 from fpgan.training.recorder import Recorder
+from fpgan.training.schedule import schedule_factor
 
 if TYPE_CHECKING:
-    from fpgan.params import TrainGAN
+    from fpgan.params import GANWeights, TrainGAN
+
+TASK_METRIC = "r2s/gaze_error_degrees"
+"""The score by which the best generators are kept: the error on held-out real eyes, translated to S, of the
+estimator trained on S."""
+
+Tensors = dict[str, Tensor]
+Terms = dict[str, tuple[float, Tensor]]
+"""Loss terms, name: (weight, value)."""
+
+
+class Generators(NamedTuple):
+    """The two that translate, under the names of the CycleGAN paper."""
+
+    G: Generator
+    """S -> R"""
+    F: Generator
+    """R -> S"""
 
 
 @dataclass(frozen=True)
@@ -49,195 +75,349 @@ class Networks:
         return {"G": self.G, "F": self.F, "D_R": self.D_R, "D_S": self.D_S}
 
 
+@dataclass(frozen=True)
+class TrainingEyes:
+    """The eyes of both domains, unpaired."""
+
+    synthetic: NDArray[np.uint8]
+    """(N, H, W) or (N, H, W, 3)"""
+    real: NDArray[np.uint8]
+    """(M, H, W) or (M, H, W, 3)"""
+    landmarks: NDArray[np.float32]
+    """(N, 18, 2) true landmarks of the synthetic eyes in pixels, NaN where unknown."""
+
+
+@dataclass(frozen=True)
+class FeatureNetworks:
+    """Networks that see what a translation is to keep; nothing trains them."""
+
+    gaze: GazeNet
+    landmarks: LandmarkNet
+
+
+Watch = Callable[[int, Generators], dict[str, float]]
+"""At step 0 and at every tick: scores of the generators on held-out eyes."""
+
+
 def build_networks(params: TrainGAN, channels: int) -> Networks:
     """The networks with their initial weights, a pure function of the seed."""
     torch.manual_seed(params.seed)
-    generator = (channels, params.generator.filters, params.generator.residual_blocks)
-    discriminator = (channels, params.discriminator.filters, params.discriminator.layers)
+    generator = generator_arguments(params, channels)
+    discriminator = {"channels": channels, **params.discriminator.model_dump()}
     return Networks(
-        Generator(*generator),
-        Generator(*generator),
-        Discriminator(*discriminator),
-        Discriminator(*discriminator),
+        Generator(**generator),
+        Generator(**generator),
+        Discriminator(**discriminator),
+        Discriminator(**discriminator),
     )
+
+
+def generator_arguments(params: TrainGAN, channels: int) -> dict[str, Any]:
+    """What the class of both generators is built with."""
+    return {"channels": channels, **params.generator.model_dump()}
 
 
 def train_gan(
     networks: Networks,
     *,
-    synthetic: NDArray[np.uint8],  # training pictures (N, H, W) or (N, H, W, 3)
-    real: NDArray[np.uint8],
-    gaze_net: GazeNet,
-    landmark_net: LandmarkNet,
-    watch: Callable[[int], dict[str, float]],  # at step 0 and every tick: scores of G and F
+    eyes: TrainingEyes,
+    features: FeatureNetworks,
+    watch: Watch,
     params: TrainGAN,
-    checkpoints: Checkpoints,
+    precision: Precision,
+    capture: bool,  # the step as a CUDA graph
+    checkpoints: Checkpoints | None,  # of the leading process
     recorder: Recorder,
-    device: torch.device,
-) -> History:
-    """Trains the networks in place and returns a row of scores a tick.
+    processes: Processes,
+) -> tuple[Generators, History]:
+    """Trains the networks; returns the generators that are kept, and a row of scores a tick.
 
-    Goes on from the newest checkpoint. Raises FloatingPointError when a loss is no longer finite; the
-    checkpoints stay.
+    Goes on from the newest checkpoint. Raises FloatingPointError and Interrupted as `run_training`.
     """
-    for network in networks.all().values():
-        network.to(device).train()
-    for frozen in (gaze_net, landmark_net):
-        frozen.to(device).eval().requires_grad_(False)
-    data_s, data_r = (pictures_to_bytes(pictures).to(device) for pictures in (synthetic, real))
+    training = GANTraining(networks, eyes, features, watch, params, precision, capture, processes)
+    with tensor_cores(processes.device):
+        history = run_training(
+            training,
+            steps=params.steps,
+            steps_per_tick=params.tick,
+            tick="step",
+            checkpoint_every=params.checkpoint_every,
+            batch_size=params.batch_size,
+            batch_of="pairs",
+            checkpoints=checkpoints,
+            recorder=recorder,
+            processes=processes,
+        )
+    return training.kept(), history
 
-    generators = [*networks.G.parameters(), *networks.F.parameters()]
-    discriminators = [*networks.D_R.parameters(), *networks.D_S.parameters()]
-    optimizers = [
-        torch.optim.Adam(weights, lr=params.learning_rate, betas=(params.beta1, 0.999), fused=True)
-        for weights in (generators, discriminators)
-    ]
-    generator_optimizer, discriminator_optimizer = optimizers
-    schedules = [
-        torch.optim.lr_scheduler.LambdaLR(o, lambda step: constant_then_linear(step, params.steps))
-        for o in optimizers
-    ]
-    pool_r, pool_s = ImagePool(params.pool_size, params.seed), ImagePool(params.pool_size, params.seed + 1)
-    history: History = []
-    first_step = 0
-    if state := checkpoints.latest():
-        for name, network in networks.all().items():
-            network.load_state_dict(state["networks"][name])
-        for optimizer, schedule, saved in zip(optimizers, schedules, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved["optimizer"])
-            schedule.load_state_dict(saved["schedule"])
-        pool_r.restore(state["pools"][0], device)
-        pool_s.restore(state["pools"][1], device)
-        history, first_step = state["history"], state["step"]
 
-    def current_state() -> dict[str, Any]:
+class GANTraining:
+    """The state of a GAN training and its step: a `training.loop.Training`."""
+
+    def __init__(
+        self,
+        networks: Networks,
+        eyes: TrainingEyes,
+        features: FeatureNetworks,
+        watch: Watch,
+        params: TrainGAN,
+        precision: Precision,
+        capture: bool,
+        processes: Processes,
+    ) -> None:
+        device = processes.device
+        for network in networks.all().values():
+            network.to(device).train()
+        self.networks, self.watch_generators = networks, watch
+        self.features = FeatureNetworks(
+            frozen(features.gaze).to(device), frozen(features.landmarks).to(device)
+        )
+        self.params, self.precision, self.processes = params, precision, processes
+        self.synthetic = pictures_to_bytes(eyes.synthetic).to(device)
+        self.real = pictures_to_bytes(eyes.real).to(device)
+        drawn = params.steps * params.batch_size
+        targets_s = find_targets(self.features, eyes.synthetic, drawn, params.seed, params.weights)
+        targets_r = find_targets(self.features, eyes.real, drawn, params.seed + 1, params.weights)
+        if params.landmark_target == "label" and params.weights.landmarks:
+            targets_s["landmarks"] = torch.from_numpy(eyes.landmarks)
+        self.targets_s = {name: values.to(device) for name, values in targets_s.items()}
+        self.targets_r = {name: values.to(device) for name, values in targets_r.items()}
+
+        self.generator_weights = [*networks.G.parameters(), *networks.F.parameters()]
+        self.discriminator_weights = [*networks.D_R.parameters(), *networks.D_S.parameters()]
+        self.optimizers = [
+            torch.optim.Adam(
+                weights,
+                lr=torch.tensor(params.learning_rate, device=device) if capture else params.learning_rate,
+                betas=(params.beta1, 0.999),
+                fused=True,
+                capturable=capture,
+            )
+            for weights in (self.generator_weights, self.discriminator_weights)
+        ]
+        pool = (params.pool_size, params.batch_size, tuple(self.real.shape[1:]), device)
+        self.pool_r, self.pool_s = ImagePool(*pool), ImagePool(*pool)
+        self.averages: Generators | None = None
+        if params.average_decay:
+            self.averages = Generators(averaged_copy(networks.G), averaged_copy(networks.F))
+        self.best_score = math.inf
+        self.best: dict[str, Any] = {}
+        self.run_update = CapturedStep(self.update, self) if capture else self.update
+
+    def step(self, step: int) -> Tensors:
+        for optimizer in self.optimizers:
+            set_learning_rate(optimizer, self.learning_rate(step))
+        return self.run_update(self.inputs(step))
+
+    def learning_rate(self, step: int) -> float:
+        """That of batch `step`, counted from 0."""
+        return self.params.learning_rate * schedule_factor(self.params.schedule, step, self.params.steps)
+
+    def inputs(self, step: int) -> Tensors:
+        """What a step takes from outside the device: a pure function of its number."""
+        params, processes = self.params, self.processes
+        rows_s = batch_rows(step, params.batch_size, len(self.synthetic), params.seed)
+        rows_r = batch_rows(step, params.batch_size, len(self.real), params.seed + 1)
+        exchange_r = plan_exchange(step, params.batch_size, params.pool_size, params.seed)
+        exchange_s = plan_exchange(step, params.batch_size, params.pool_size, params.seed + 1)
+        arrays = {
+            "rows_s": processes.share(rows_s),
+            "rows_r": processes.share(rows_r),
+            "place_r": exchange_r.place,
+            "give_back_r": exchange_r.give_back,
+            "place_s": exchange_s.place,
+            "give_back_s": exchange_s.give_back,
+            "decay": np.array(average_decay(params.average_decay, step), np.float32),
+        }
         return {
-            "networks": {name: network.state_dict() for name, network in networks.all().items()},
-            "optimizers": [
-                {"optimizer": o.state_dict(), "schedule": s.state_dict()}
-                for o, s in zip(optimizers, schedules, strict=True)
-            ],
-            "pools": [pool_r.state(), pool_s.state()],
-            "history": history,
+            name: torch.from_numpy(array).to(processes.device, non_blocking=True)
+            for name, array in arrays.items()
         }
 
-    if first_step == 0:
-        recorder.metrics(0, watch(0))
-    summed: dict[str, Tensor] = {}
-    since, tick_start = first_step, time.perf_counter()
-    with tqdm(total=params.steps, initial=first_step, unit="step", disable=None) as progress:
-        for step in range(first_step, params.steps):
-            rows_s = batch_rows(step, params.batch_size, len(data_s), params.seed)
-            rows_r = batch_rows(step, params.batch_size, len(data_r), params.seed + 1)
-            s = bytes_to_input(data_s[torch.from_numpy(rows_s).to(device)])
-            r = bytes_to_input(data_r[torch.from_numpy(rows_r).to(device)])
+    def update(self, inputs: Tensors) -> Tensors:
+        """One step of the generators, then one of the discriminators; returns what is watched of them."""
+        networks, params, processes = self.networks, self.params, self.processes
+        s = bytes_to_input(self.synthetic[inputs["rows_s"]])
+        r = bytes_to_input(self.real[inputs["rows_r"]])
 
-            for weights in discriminators:
-                weights.requires_grad_(False)
-            terms, fake_r, fake_s = generator_losses(networks, s, r, gaze_net, landmark_net, params)
-            generator_optimizer.zero_grad(set_to_none=True)
-            torch.stack([weight * value for weight, value in terms.values()]).sum().backward()
-            generator_optimizer.step()
+        with computing_in(self.precision, processes.device):
+            terms, fake_r, fake_s = generator_losses(networks, s, r, params)
+        for direction, translation, targets, rows in (
+            ("s2r", fake_r, self.targets_s, inputs["rows_s"]),
+            ("r2s", fake_s, self.targets_r, inputs["rows_r"]),
+        ):
+            wanted = {name: values[rows] for name, values in targets.items()}
+            found = feature_losses(self.features, translation, wanted, params)
+            terms |= {f"{name}_{direction}": term for name, term in found.items()}
+        loss = torch.stack([weight * value for weight, value in terms.values()]).sum()
+        generator_norm = self.descend(self.optimizers[0], self.generator_weights, loss)
+        if self.averages:
+            for average, network in zip(self.averages, (networks.G, networks.F), strict=True):
+                update_average(average, network, inputs["decay"])
 
-            for weights in discriminators:
-                weights.requires_grad_(True)
+        whole_r, whole_s = processes.gather(fake_r.detach()), processes.gather(fake_s.detach())
+        shown_r = self.pool_r.exchange(whole_r, inputs["place_r"], inputs["give_back_r"])
+        shown_s = self.pool_s.exchange(whole_s, inputs["place_s"], inputs["give_back_s"])
+        with computing_in(self.precision, processes.device):
             judged = {
-                "D_R": (networks.D_R(r), networks.D_R(pool_r.exchange(fake_r.detach()))),
-                "D_S": (networks.D_S(s), networks.D_S(pool_s.exchange(fake_s.detach()))),
+                "D_R": (networks.D_R(r), networks.D_R(processes.share(shown_r))),
+                "D_S": (networks.D_S(s), networks.D_S(processes.share(shown_s))),
             }
-            against = {
-                name: losses.discriminator_loss(true, fake, params.real_label)
-                for name, (true, fake) in judged.items()
-            }
-            discriminator_optimizer.zero_grad(set_to_none=True)
-            (against["D_R"] + against["D_S"]).backward()
-            discriminator_optimizer.step()
-            for schedule in schedules:
-                schedule.step()
+        against = {
+            name: losses.discriminator_loss(true, fake, params.adversarial_loss, params.real_label)
+            for name, (true, fake) in judged.items()
+        }
+        loss = against["D_R"] + against["D_S"]
+        discriminator_norm = self.descend(self.optimizers[1], self.discriminator_weights, loss)
 
-            scalars = {f"loss/{name}": value for name, (_, value) in terms.items()}
-            scalars |= {f"loss/{name}": value for name, value in against.items()}
-            for name, (true, fake) in judged.items():
-                scalars |= {f"{name}/real": true.mean(), f"{name}/fake": fake.mean()}
-            for name, value in scalars.items():
-                summed[name] = summed.get(name, torch.zeros((), device=device)) + value.detach()
-            progress.update()
+        scalars = {f"loss/{name}": value for name, (_, value) in terms.items()}
+        scalars |= {f"loss/{name}": value for name, value in against.items()}
+        for name, (true, fake) in judged.items():
+            scalars[f"{name}/real"] = losses.judgement(true, params.adversarial_loss)
+            scalars[f"{name}/fake"] = losses.judgement(fake, params.adversarial_loss)
+        scalars |= {
+            "gradient_norm/generators": generator_norm,
+            "gradient_norm/discriminators": discriminator_norm,
+        }
+        return {name: value.detach() for name, value in scalars.items()}
 
-            done = step + 1
-            last = done == params.steps
-            if done % params.tick == 0 or last:
-                row = {name: value.item() / (done - since) for name, value in summed.items()}
-                wrong = [name for name, value in row.items() if not math.isfinite(value)]
-                if wrong:
-                    raise FloatingPointError(
-                        f"{', '.join(wrong)} no longer finite at step {done}; training stopped"
-                    )
-                row["learning_rate"] = float(schedules[0].get_last_lr()[0])
-                row |= watch(done)
-                seconds = time.perf_counter() - tick_start
-                rate = (done - since) * params.batch_size / seconds
-                recorder.metrics(done, row | {"pairs_per_second": rate})
-                history.append({"step": done, **row})
-                progress.write(status_line(done, params.steps, rate, params.batch_size, row))
-                summed, since, tick_start = {}, done, time.perf_counter()
-            # Checkpoints fall on ticks, so that no sum has to be carried over.
-            if since == done and (done % params.checkpoint_every < params.tick or last):
-                checkpoints.save(done, current_state())
-    for network in networks.all().values():
-        network.eval()
-    return history
+    def descend(self, optimizer: torch.optim.Optimizer, weights: list[nn.Parameter], loss: Tensor) -> Tensor:
+        """One optimiser step down the loss, by these weights only; returns the norm of the gradient."""
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward(inputs=weights)
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        self.processes.average(gradients)
+        optimizer.step()
+        return get_total_norm(gradients)
+
+    def translators(self) -> Generators:
+        """The generators as they stand: their moving average where there is one."""
+        return self.averages or Generators(self.networks.G, self.networks.F)
+
+    def watch(self, number: int) -> dict[str, float]:
+        scores = self.watch_generators(number, self.translators())
+        score = scores.get(TASK_METRIC, math.inf)
+        if self.params.keep == "best" and number and score < self.best_score:
+            self.best_score = score
+            self.best = copy.deepcopy(self._weights(self.translators()))
+        return scores | {"learning_rate": self.learning_rate(number)}
+
+    def collapses(self, row: dict[str, float]) -> dict[str, str]:
+        return collapses(row)
+
+    def ended_early(self, history: History) -> bool:
+        return False
+
+    def kept(self) -> Generators:
+        """The generators to use, in evaluation mode: the best ones where params say so and a score told."""
+        generators = self.translators()
+        for name, weights in self.best.items():
+            getattr(generators, name).load_state_dict(weights)
+        return Generators(*(generator.eval() for generator in generators))
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "networks": {name: network.state_dict() for name, network in self.networks.all().items()},
+            "averages": self._weights(self.averages) if self.averages else {},
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "pools": [self.pool_r.pictures, self.pool_s.pictures],
+            "precision": self.precision,
+            "best_score": self.best_score,
+            "best": self.best,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for name, network in self.networks.all().items():
+            network.load_state_dict(state["networks"][name])
+        for name, weights in state["averages"].items():
+            getattr(self.averages, name).load_state_dict(weights)
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+            for group in optimizer.param_groups:
+                if isinstance(group["lr"], Tensor):
+                    group["lr"] = group["lr"].to(self.processes.device)
+        self.pool_r.pictures.copy_(state["pools"][0])
+        self.pool_s.pictures.copy_(state["pools"][1])
+        self.precision = state["precision"]  # chosen on the machine the training began on
+        self.best_score, self.best = state["best_score"], state["best"]
+
+    @staticmethod
+    def _weights(generators: Generators) -> dict[str, Any]:
+        return {name: network.state_dict() for name, network in generators._asdict().items()}
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Sets it in place where a captured step reads it from the device."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def generator_losses(
-    networks: Networks, s: Tensor, r: Tensor, gaze_net: GazeNet, landmark_net: LandmarkNet, params: TrainGAN
-) -> tuple[dict[str, tuple[float, Tensor]], Tensor, Tensor]:
-    """The generators' loss terms, name: (weight, value), and the translations G(s) and F(r).
+    networks: Networks, s: Tensor, r: Tensor, params: TrainGAN
+) -> tuple[Terms, Tensor, Tensor]:
+    """The generators' loss terms but those of the feature networks, and the translations G(s) and F(r).
 
     Terms whose weight is 0 are left out and cost nothing.
     """
-    weights, (height, width) = params.weights, s.shape[2:]
+    weights, kind, label = params.weights, params.adversarial_loss, params.real_label
     fake_r, fake_s = networks.G(s), networks.F(r)
-    terms: dict[str, tuple[float, Tensor]] = {
-        "G": (1, losses.adversarial_loss(networks.D_R(fake_r), params.real_label)),
-        "F": (1, losses.adversarial_loss(networks.D_S(fake_s), params.real_label)),
+    terms: Terms = {
+        "G": (1, losses.adversarial_loss(networks.D_R(fake_r), kind, label)),
+        "F": (1, losses.adversarial_loss(networks.D_S(fake_s), kind, label)),
     }
-    if weights.cycle_synthetic:
-        terms["cycle_synthetic"] = (weights.cycle_synthetic, losses.cycle_loss(s, networks.F(fake_r)))
-    if weights.cycle_real:
-        terms["cycle_real"] = (weights.cycle_real, losses.cycle_loss(r, networks.G(fake_s)))
-    if weights.identity:
-        terms["identity_G"] = (weights.identity, losses.identity_loss(r, networks.G(r)))
-        terms["identity_F"] = (weights.identity, losses.identity_loss(s, networks.F(s)))
-    for direction, source, translation in (("s2r", s, fake_r), ("r2s", r, fake_s)):
-        if weights.self_regularization:
-            terms[f"self_regularization_{direction}"] = (
-                weights.self_regularization,
-                losses.self_regularization_loss(source, translation),
-            )
-        if weights.gaze:
-            with torch.no_grad():
-                true_gaze = gaze_net(source)
-            terms[f"gaze_{direction}"] = (weights.gaze, losses.gaze_loss(true_gaze, gaze_net(translation)))
-        if weights.landmarks:
-            with torch.no_grad():
-                true_landmarks = landmark_net(source)
-            terms[f"landmarks_{direction}"] = (
-                weights.landmarks,
-                losses.landmark_loss(true_landmarks, landmark_net(translation), height, width),
-            )
+    if weight := weights.cycle_synthetic:
+        terms["cycle_synthetic"] = (weight, losses.cycle_loss(s, networks.F(fake_r)))
+    if weight := weights.cycle_real:
+        terms["cycle_real"] = (weight, losses.cycle_loss(r, networks.G(fake_s)))
+    if weight := weights.identity:
+        terms["identity_G"] = (weight, losses.identity_loss(r, networks.G(r)))
+        terms["identity_F"] = (weight, losses.identity_loss(s, networks.F(s)))
+    if weight := weights.self_regularization:
+        terms["self_regularization_s2r"] = (weight, losses.self_regularization_loss(s, fake_r))
+        terms["self_regularization_r2s"] = (weight, losses.self_regularization_loss(r, fake_s))
     return terms, fake_r, fake_s
 
 
-def constant_then_linear(step: int, steps: int) -> float:
-    """CycleGAN's learning-rate factor: 1 for the first half of the steps, then linear to 0."""
-    half = steps / 2
-    return 1.0 if step < half else max(0.0, (steps - step) / (steps - half))
+def find_targets(
+    features: FeatureNetworks,
+    pictures: NDArray[np.uint8],
+    drawn: int,  # pictures in all batches of the training
+    seed: int,
+    weights: GANWeights,
+) -> Tensors:
+    """Gaze (N, 2) and landmarks (N, 18, 2) of pictures (N, ...), where their weights ask for them.
+
+    Found once, for the pictures that will be drawn: to look at them again at every step would take a third of
+    what the feature networks cost.
+    """
+    count = len(pictures)
+    rows = np.unique(batch_rows(0, min(drawn, count), count, seed))
+    targets = {}
+    if weights.gaze:
+        targets["gaze"] = np.zeros((count, 2), np.float32)
+        targets["gaze"][rows] = estimate_gaze(features.gaze, pictures[rows])
+    if weights.landmarks:
+        targets["landmarks"] = np.zeros((count, LANDMARKS, 2), np.float32)
+        targets["landmarks"][rows] = find_landmarks(features.landmarks, pictures[rows])
+    return {name: torch.from_numpy(values) for name, values in targets.items()}
 
 
-def status_line(step: int, steps: int, rate: float, batch_size: int, row: dict[str, float]) -> str:
-    """One line for the console: where the training is and how its losses stand."""
-    left = (steps - step) * batch_size / rate
-    shown = "  ".join(
-        f"{name.removeprefix('loss/')} {value:.3f}" for name, value in row.items() if "loss/" in name
-    )
-    return f"step {step}/{steps}  {left / 60:.1f} min left  {rate:.1f} pairs/s  {shown}"
+def feature_losses(
+    features: FeatureNetworks, translation: Tensor, wanted: Tensors, params: TrainGAN
+) -> Terms:
+    """The loss terms of gaze and landmarks, in full precision, for a translation (N, C, H, W).
+
+    `wanted` holds the gaze (N, 2) and the landmarks (N, 18, 2) it is to have; terms whose weight is 0 are
+    left out and cost nothing.
+    """
+    terms: Terms = {}
+    if weight := params.weights.gaze:
+        terms["gaze"] = (weight, losses.gaze_loss(wanted["gaze"], features.gaze(translation)))
+    if weight := params.weights.landmarks:
+        height, width = translation.shape[2:]
+        found = features.landmarks(translation)
+        terms["landmarks"] = (weight, losses.landmark_loss(wanted["landmarks"], found, height, width))
+    return terms

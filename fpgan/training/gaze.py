@@ -13,7 +13,8 @@ from fpgan.gaze import angular_error
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.inference import estimate_gaze
 from fpgan.training.checkpoint import Checkpoints
-from fpgan.training.estimator import History, train_estimator
+from fpgan.training.estimator import train_estimator
+from fpgan.training.loop import History
 from fpgan.training.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def train_gaze(
     validation: Eyes,
     augment: Augment,
     params: TrainGaze,
+    workers: int,
     checkpoints: Checkpoints,
     recorder: Recorder,
     device: torch.device,
@@ -48,6 +50,7 @@ def train_gaze(
         error_name="validation_gaze_error_degrees",
         augment=augment,
         params=params,
+        workers=workers,
         checkpoints=checkpoints,
         recorder=recorder,
         device=device,

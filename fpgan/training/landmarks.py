@@ -12,7 +12,8 @@ from fpgan.losses import heatmap_loss
 from fpgan.networks.hourglass import LandmarkNet, landmark_distance
 from fpgan.networks.inference import find_landmarks
 from fpgan.training.checkpoint import Checkpoints
-from fpgan.training.estimator import History, train_estimator
+from fpgan.training.estimator import train_estimator
+from fpgan.training.loop import History
 from fpgan.training.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def train_landmarks(
     validation: Eyes,
     augment: Augment,
     params: TrainLandmarks,
+    workers: int,
     checkpoints: Checkpoints,
     recorder: Recorder,
     device: torch.device,
@@ -49,6 +51,7 @@ def train_landmarks(
         error_name="validation_landmark_error_pixels",
         augment=augment,
         params=params,
+        workers=workers,
         checkpoints=checkpoints,
         recorder=recorder,
         device=device,

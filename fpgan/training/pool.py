@@ -1,41 +1,47 @@
 """The image pool of SimGAN (Shrivastava et al., CVPR 2017): earlier translations for a discriminator."""
 
-from typing import Any
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
-class ImagePool:
-    """Up to `size` earlier pictures; of those asked about, half are exchanged for earlier ones.
+class Exchange(NamedTuple):
+    """What happens to the pictures of one batch."""
 
-    It has a random generator of its own, so that its choices depend on nothing else.
+    place: NDArray[np.int64]
+    """(N,) where in the pool each is put; a place beyond the pool's size forgets it."""
+    give_back: NDArray[np.bool_]
+    """(N,) whether the discriminator is shown what was at that place instead."""
+
+
+def plan_exchange(step: int, batch_size: int, size: int, seed: int) -> Exchange:
+    """The exchange of batch `step`, counted from 0: a pure function, so that a resumed training repeats it.
+
+    The first `size` pictures fill the pool and are shown as they are; of later ones half are exchanged for
+    earlier ones, each from another place.
     """
+    random = np.random.default_rng([seed, step])
+    beyond = np.arange(size, size + batch_size)
+    filled = np.arange(step * batch_size, (step + 1) * batch_size)
+    places = beyond.copy()
+    places[: min(size, batch_size)] = random.permutation(size)[:batch_size]
+    filling = filled < size
+    held = min(size, step * batch_size)
+    give_back = (random.random(batch_size) < 0.5) & (places < held) & ~filling
+    return Exchange(np.where(filling, filled, np.where(give_back, places, beyond)), give_back)
 
-    def __init__(self, size: int, seed: int) -> None:
-        self.size = size
-        self.generator = torch.Generator().manual_seed(seed)
-        self.pictures: list[Tensor] = []
 
-    def exchange(self, batch: Tensor) -> Tensor:
-        """The batch (N, C, H, W), some of its pictures replaced by earlier ones; keeps those replaced."""
-        if self.size == 0:
-            return batch
-        result = []
-        for picture in batch:
-            if len(self.pictures) < self.size:
-                self.pictures.append(picture.clone())
-            elif torch.rand((), generator=self.generator) < 0.5:
-                place = int(torch.randint(self.size, (), generator=self.generator))
-                picture, self.pictures[place] = self.pictures[place], picture.clone()
-            result.append(picture)
-        return torch.stack(result)
+class ImagePool:
+    """Up to `size` earlier pictures (C, H, W), and room for those of a batch that are not kept."""
 
-    def state(self) -> dict[str, Any]:
-        """All it holds, for a checkpoint."""
-        return {"pictures": self.pictures, "generator": self.generator.get_state()}
+    def __init__(self, size: int, batch_size: int, picture: tuple[int, ...], device: torch.device) -> None:
+        self.pictures = torch.zeros(size + batch_size, *picture, device=device)
 
-    def restore(self, state: dict[str, Any], device: torch.device) -> None:
-        """Goes back to what `state` gave."""
-        self.pictures = [picture.to(device) for picture in state["pictures"]]
-        self.generator.set_state(state["generator"])
+    def exchange(self, batch: Tensor, place: Tensor, give_back: Tensor) -> Tensor:
+        """The batch (N, C, H, W), some of its pictures replaced by earlier ones, as an `Exchange` says."""
+        shown = torch.where(give_back[:, None, None, None], self.pictures[place], batch)
+        self.pictures[place] = batch
+        return shown

@@ -1,0 +1,102 @@
+"""A training step captured as one CUDA graph: at batch 8 a GPU waits for its some 2 000 kernel launches
+longer than it computes, and a graph launches them all at once."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+EAGER_STEPS = 3  # before the capture: PyTorch's libraries set themselves up in them
+TOLERANCE = 0.05  # relative, of a scalar of the captured step to that of the eager one
+
+Tensors = dict[str, Tensor]
+
+
+class Restorable(Protocol):
+    """What a step changes."""
+
+    def state(self) -> dict[str, Any]:
+        """All of it, as a checkpoint holds it."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes back to what `state` gave."""
+
+
+class CapturedStep:
+    """A step, a function of tensors of fixed shapes that never waits for the device, as a CUDA graph.
+
+    Its first steps run eagerly. Then one is run both ways from the same state; only if the scalars it
+    returns agree are all later ones replayed, else one warning is printed and all stay eager.
+    """
+
+    def __init__(self, step: Callable[[Tensors], Tensors], changes: Restorable) -> None:
+        self.step = step
+        self.changes = changes
+        self.eager_steps = EAGER_STEPS
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.inputs: Tensors = {}
+        self.outputs: Tensors = {}
+
+    def __call__(self, inputs: Tensors) -> Tensors:
+        if self.graph is not None:
+            return self._replay(inputs)
+        if self.eager_steps == 0:
+            self.eager_steps = -1  # tried once
+            return self._capture(inputs)
+        if self.eager_steps > 0:
+            self.eager_steps -= 1
+        return self._eager(inputs)
+
+    def _eager(self, inputs: Tensors) -> Tensors:
+        aside = torch.cuda.Stream()  # a capture wants what it uses set up on another stream than the default
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            outputs = self.step(inputs)
+        torch.cuda.current_stream().wait_stream(aside)
+        return outputs
+
+    def _capture(self, inputs: Tensors) -> Tensors:
+        before = _cloned(self.changes.state())
+        expected = self._eager(inputs)
+        after = _cloned(self.changes.state())
+        try:
+            self.changes.restore(before)
+            self.inputs = {name: value.clone() for name, value in inputs.items()}
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                self.outputs = self.step(self.inputs)
+            self.graph = graph
+            found = self._replay(inputs)
+            wrong = [
+                name
+                for name, value in expected.items()
+                if not torch.allclose(value, found[name], rtol=TOLERANCE, atol=1e-3)
+            ]
+            if not wrong:
+                return found
+            reason = f"{', '.join(wrong)} differ"
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+        print(f"training without a CUDA graph, which is slower: {reason}", file=sys.stderr)
+        self.graph = None
+        self.changes.restore(after)
+        return expected
+
+    def _replay(self, inputs: Tensors) -> Tensors:
+        assert self.graph is not None
+        for name, value in inputs.items():
+            self.inputs[name].copy_(value, non_blocking=True)
+        self.graph.replay()
+        return {name: value.clone() for name, value in self.outputs.items()}
+
+
+def _cloned(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.clone()
+    if isinstance(value, dict):
+        return {key: _cloned(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_cloned(inner) for inner in value]
+    return value

@@ -1,0 +1,171 @@
+"""Several processes that train as one: each takes its share of every batch, and gradients are averaged.
+
+PyTorch's own launcher and process groups do the work. A process started by torchrun or by SLURM finds its
+place in the environment; without either, `launch` starts the processes of this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fpgan.errors import InputError
+
+if TYPE_CHECKING:
+    from fpgan.params import Compute
+
+Batch = TypeVar("Batch", NDArray[Any], Tensor)
+
+SLURM_PORT = 29_400
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among those that train together."""
+
+    device: torch.device
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the one that logs and saves."""
+        return self.rank == 0
+
+    def share(self, batch: Batch) -> Batch:
+        """This process's rows of what belongs to a whole batch, (N, ...)."""
+        size = len(batch) // self.count
+        return batch[self.rank * size : (self.rank + 1) * size]
+
+    def gather(self, share: Tensor) -> Tensor:
+        """The whole batch, of the shares (N / count, ...) of all processes."""
+        if self.count == 1:
+            return share
+        parts = [torch.empty_like(share) for _ in range(self.count)]
+        dist.all_gather(parts, share.contiguous())
+        return torch.cat(parts)
+
+    def average(self, tensors: Sequence[Tensor]) -> None:
+        """Replaces each tensor by its mean over all processes, in one exchange."""
+        if self.count == 1:
+            return
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        dist.all_reduce(flat)
+        flat /= self.count
+        for tensor, mean in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
+            tensor.copy_(mean.view_as(tensor))
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set in any process."""
+        if self.count == 1:
+            return flag
+        raised = torch.tensor(float(flag), device=self.device)
+        dist.all_reduce(raised)
+        return bool(raised.item() > 0)
+
+    def from_leader(self, value: Any) -> Any:
+        """The leader's value, in every process."""
+        if self.count == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0, device=self.device)
+        return box[0]
+
+
+def default_device() -> torch.device:
+    """Where networks are trained and run by a single process."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def must_launch(compute: Compute) -> bool:
+    """Whether this process is to start others rather than to train.
+
+    Raises InputError when they would be on other machines, where it cannot start any.
+    """
+    if _place() is not None or compute.devices * compute.nodes == 1:
+        return False
+    if compute.nodes > 1:
+        raise InputError(
+            f"compute.nodes: {compute.nodes} nodes are started by torchrun or SLURM, such as: torchrun "
+            f"--nnodes={compute.nodes} --nproc-per-node={compute.devices} --rdzv-backend=c10d "
+            "--rdzv-endpoint=HOST:PORT --no-python fpgan train-gan"
+        )
+    return True
+
+
+def launch(compute: Compute) -> None:
+    """Runs this very command in `compute.devices` processes; ends with the first failed one's exit code."""
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=compute.devices,
+        rdzv_backend="c10d",
+        rdzv_endpoint="127.0.0.1:0",
+        local_addr="127.0.0.1",
+        run_id=uuid.uuid4().hex,
+    )
+    try:
+        elastic_launch(config, sys.executable)(*sys.argv)
+    except ChildFailedError as error:
+        _, failure = error.get_first_failure()
+        sys.exit(failure.exitcode)
+
+
+@contextmanager
+def join(compute: Compute) -> Iterator[Processes]:
+    """This process's place among those started together; alone where it was started alone.
+
+    Raises InputError when another number was started than `compute` says.
+    """
+    place = _place()
+    if place is None:
+        yield Processes(default_device())
+        return
+    rank, count, local_rank = place
+    if count != compute.devices * compute.nodes:
+        raise InputError(
+            f"compute: {compute.nodes} x {compute.devices} (nodes x devices) are asked for, but {count} "
+            "processes were started; make both the same"
+        )
+    cuda = torch.cuda.is_available()
+    if cuda:
+        torch.cuda.set_device(local_rank)
+    backend = ("nccl" if cuda else "gloo") if compute.strategy == "auto" else compute.strategy
+    dist.init_process_group(backend, rank=rank, world_size=count)
+    try:
+        yield Processes(torch.device("cuda", local_rank) if cuda else torch.device("cpu"), rank, count)
+    finally:
+        dist.destroy_process_group()
+
+
+def _place() -> tuple[int, int, int] | None:
+    """Rank, number of processes and rank on this machine, as torchrun or SLURM gave them."""
+    environment = os.environ
+    if "TORCHELASTIC_RUN_ID" in environment:
+        return tuple(int(environment[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))  # type: ignore[return-value]
+    if "SLURM_STEP_ID" in environment and int(environment.get("SLURM_NTASKS", 1)) > 1:
+        if "MASTER_ADDR" not in environment:
+            hosts = subprocess.run(
+                ["scontrol", "show", "hostnames", environment["SLURM_JOB_NODELIST"]],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            environment["MASTER_ADDR"] = hosts.stdout.split()[0]
+        environment.setdefault("MASTER_PORT", str(SLURM_PORT))
+        return tuple(int(environment[f"SLURM_{name}"]) for name in ("PROCID", "NTASKS", "LOCALID"))  # type: ignore[return-value]
+    return None
