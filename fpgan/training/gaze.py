@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -36,16 +37,13 @@ def train_gaze(
 ) -> History:
     """Trains GazeNet in place on eyes whose gaze is known; the epoch with the least angular error stays."""
 
-    def loss(pictures: Tensor, eyes: Eyes) -> Tensor:
-        return functional.smooth_l1_loss(network(pictures), torch.from_numpy(eyes.gaze).to(device), beta=0.05)
-
     def validation_error() -> float:
         return float(angular_error(estimate_gaze(network, validation.image), validation.gaze).mean())
 
     return train_estimator(
         network,
         eyes=training,
-        loss=loss,
+        loss=gaze_error_loss(network, device),
         validation_error=validation_error,
         error_name="validation_gaze_error_degrees",
         augment=augment,
@@ -55,3 +53,12 @@ def train_gaze(
         recorder=recorder,
         device=device,
     )
+
+
+def gaze_error_loss(network: GazeNet, device: torch.device) -> Callable[[Tensor, Eyes], Tensor]:
+    """The loss of network input and the eyes it shows: absolute errors of both angles, squared if small."""
+
+    def loss(pictures: Tensor, eyes: Eyes) -> Tensor:
+        return functional.smooth_l1_loss(network(pictures), torch.from_numpy(eyes.gaze).to(device), beta=0.05)
+
+    return loss
