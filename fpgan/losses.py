@@ -61,9 +61,8 @@ def landmark_loss(source: Tensor, translation: Tensor, height: int, width: int) 
 
     Where the source's are unknown (NaN) the difference counts as 0.
     """
-    size = source.new_tensor([width, height])
-    difference = (translation - source) / size
-    return torch.where(source.isnan(), 0, difference).square().mean()
+    difference = torch.where(source.isnan(), 0, translation - source)
+    return ((difference[..., 0] / width).square().mean() + (difference[..., 1] / height).square().mean()) / 2
 
 
 def heatmap_loss(heatmaps: list[Tensor], landmarks: Tensor, sigma: float = 1.5) -> Tensor:
