@@ -30,7 +30,8 @@ from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
 from fpgan.params import DiscriminatorParams, GANWeights, GeneratorParams, TrainGAN
 from fpgan.training.distributed import Processes, default_device
-from fpgan.training.gan import FeatureNetworks, GANTraining, Networks, TrainingEyes, build_networks
+from fpgan.training.gan import GANTraining, TrainingEyes
+from fpgan.training.gan_networks import FeatureNetworks, Networks, build_networks
 from fpgan.training.precision import choose_precision
 
 EYES = 512

@@ -13,7 +13,8 @@ from fpgan.gaze import angular_error
 from fpgan.networks.frozen import frozen
 from fpgan.networks.inference import translate_pictures
 from fpgan.pictures import tile
-from fpgan.training.gan import TASK_METRIC, FeatureNetworks, Generators
+from fpgan.training.gan import TASK_METRIC
+from fpgan.training.gan_networks import FeatureNetworks, Generators
 
 WATCHED_EYES = 192
 GRID_EYES = 10

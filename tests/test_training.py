@@ -25,7 +25,8 @@ from fpgan.params import (
 from fpgan.training.batches import batch_rows
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.distributed import Processes
-from fpgan.training.gan import FeatureNetworks, Networks, TrainingEyes, build_networks, train_gan
+from fpgan.training.gan import TrainingEyes, train_gan
+from fpgan.training.gan_networks import FeatureNetworks, Networks, build_networks
 from fpgan.training.gaze import train_gaze
 from fpgan.training.landmarks import train_landmarks
 from fpgan.training.pool import ImagePool, plan_exchange

@@ -16,14 +16,8 @@ from fpgan.params import Params
 from fpgan.splits import split_real, split_synthetic
 from fpgan.stages.stage import Stage, run_stage
 from fpgan.training.distributed import Processes, join, launch, must_launch
-from fpgan.training.gan import (
-    TASK_METRIC,
-    FeatureNetworks,
-    TrainingEyes,
-    build_networks,
-    generator_arguments,
-    train_gan,
-)
+from fpgan.training.gan import TASK_METRIC, TrainingEyes, train_gan
+from fpgan.training.gan_networks import FeatureNetworks, build_networks, generator_arguments
 from fpgan.training.loop import History
 from fpgan.training.precision import choose_precision
 from fpgan.training.recorder import Silent

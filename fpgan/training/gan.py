@@ -10,7 +10,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,13 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
 from fpgan import losses
-from fpgan.eyes import LANDMARKS
-from fpgan.networks.discriminator import Discriminator
 from fpgan.networks.frozen import frozen
-from fpgan.networks.gazenet import GazeNet
-from fpgan.networks.generator import Generator
-from fpgan.networks.hourglass import LandmarkNet
-from fpgan.networks.inference import estimate_gaze, find_landmarks
 from fpgan.pictures import bytes_to_input, pictures_to_bytes
 from fpgan.training.averaging import average_decay, averaged_copy, update_average
 from fpgan.training.batches import batch_rows
@@ -33,6 +27,8 @@ from fpgan.training.capture import CapturedStep
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.collapse import collapses
 from fpgan.training.distributed import Processes
+from fpgan.training.gan_networks import FeatureNetworks, Generators, Networks
+from fpgan.training.gan_terms import Tensors, feature_losses, find_targets, generator_losses
 from fpgan.training.loop import History, run_training
 from fpgan.training.pool import ImagePool, plan_exchange
 from fpgan.training.precision import Precision, computing_in, tensor_cores
@@ -40,39 +36,11 @@ from fpgan.training.recorder import Recorder
 from fpgan.training.schedule import schedule_factor
 
 if TYPE_CHECKING:
-    from fpgan.params import GANWeights, TrainGAN
+    from fpgan.params import TrainGAN
 
 TASK_METRIC = "r2s/gaze_error_degrees"
 """The score by which the best generators are kept: the error on held-out real eyes, translated to S, of the
 estimator trained on S."""
-
-Tensors = dict[str, Tensor]
-Terms = dict[str, tuple[float, Tensor]]
-"""Loss terms, name: (weight, value)."""
-
-
-class Generators(NamedTuple):
-    """The two that translate, under the names of the CycleGAN paper."""
-
-    G: Generator
-    """S -> R"""
-    F: Generator
-    """R -> S"""
-
-
-@dataclass(frozen=True)
-class Networks:
-    """The four networks that are trained, under the names of the CycleGAN paper."""
-
-    G: Generator
-    """S -> R"""
-    F: Generator
-    """R -> S"""
-    D_R: Discriminator
-    D_S: Discriminator
-
-    def all(self) -> dict[str, nn.Module]:
-        return {"G": self.G, "F": self.F, "D_R": self.D_R, "D_S": self.D_S}
 
 
 @dataclass(frozen=True)
@@ -87,34 +55,8 @@ class TrainingEyes:
     """(N, 18, 2) true landmarks of the synthetic eyes in pixels, NaN where unknown."""
 
 
-@dataclass(frozen=True)
-class FeatureNetworks:
-    """Networks that see what a translation is to keep; nothing trains them."""
-
-    gaze: GazeNet
-    landmarks: LandmarkNet
-
-
 Watch = Callable[[int, Generators], dict[str, float]]
 """At step 0 and at every tick: scores of the generators on held-out eyes."""
-
-
-def build_networks(params: TrainGAN, channels: int) -> Networks:
-    """The networks with their initial weights, a pure function of the seed."""
-    torch.manual_seed(params.seed)
-    generator = generator_arguments(params, channels)
-    discriminator = {"channels": channels, **params.discriminator.model_dump()}
-    return Networks(
-        Generator(**generator),
-        Generator(**generator),
-        Discriminator(**discriminator),
-        Discriminator(**discriminator),
-    )
-
-
-def generator_arguments(params: TrainGAN, channels: int) -> dict[str, Any]:
-    """What the class of both generators is built with."""
-    return {"channels": channels, **params.generator.model_dump()}
 
 
 def train_gan(
@@ -353,71 +295,3 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
             group["lr"].fill_(rate)
         else:
             group["lr"] = rate
-
-
-def generator_losses(
-    networks: Networks, s: Tensor, r: Tensor, params: TrainGAN
-) -> tuple[Terms, Tensor, Tensor]:
-    """The generators' loss terms but those of the feature networks, and the translations G(s) and F(r).
-
-    Terms whose weight is 0 are left out and cost nothing.
-    """
-    weights, kind, label = params.weights, params.adversarial_loss, params.real_label
-    fake_r, fake_s = networks.G(s), networks.F(r)
-    terms: Terms = {
-        "G": (1, losses.adversarial_loss(networks.D_R(fake_r), kind, label)),
-        "F": (1, losses.adversarial_loss(networks.D_S(fake_s), kind, label)),
-    }
-    if weight := weights.cycle_synthetic:
-        terms["cycle_synthetic"] = (weight, losses.cycle_loss(s, networks.F(fake_r)))
-    if weight := weights.cycle_real:
-        terms["cycle_real"] = (weight, losses.cycle_loss(r, networks.G(fake_s)))
-    if weight := weights.identity:
-        terms["identity_G"] = (weight, losses.identity_loss(r, networks.G(r)))
-        terms["identity_F"] = (weight, losses.identity_loss(s, networks.F(s)))
-    if weight := weights.self_regularization:
-        terms["self_regularization_s2r"] = (weight, losses.self_regularization_loss(s, fake_r))
-        terms["self_regularization_r2s"] = (weight, losses.self_regularization_loss(r, fake_s))
-    return terms, fake_r, fake_s
-
-
-def find_targets(
-    features: FeatureNetworks,
-    pictures: NDArray[np.uint8],
-    drawn: int,  # pictures in all batches of the training
-    seed: int,
-    weights: GANWeights,
-) -> Tensors:
-    """Gaze (N, 2) and landmarks (N, 18, 2) of pictures (N, ...), where their weights ask for them.
-
-    Found once, for the pictures that will be drawn: to look at them again at every step would take a third of
-    what the feature networks cost.
-    """
-    count = len(pictures)
-    rows = np.unique(batch_rows(0, min(drawn, count), count, seed))
-    targets = {}
-    if weights.gaze:
-        targets["gaze"] = np.zeros((count, 2), np.float32)
-        targets["gaze"][rows] = estimate_gaze(features.gaze, pictures[rows])
-    if weights.landmarks:
-        targets["landmarks"] = np.zeros((count, LANDMARKS, 2), np.float32)
-        targets["landmarks"][rows] = find_landmarks(features.landmarks, pictures[rows])
-    return {name: torch.from_numpy(values) for name, values in targets.items()}
-
-
-def feature_losses(
-    features: FeatureNetworks, translation: Tensor, wanted: Tensors, params: TrainGAN
-) -> Terms:
-    """The loss terms of gaze and landmarks, in full precision, for a translation (N, C, H, W).
-
-    `wanted` holds the gaze (N, 2) and the landmarks (N, 18, 2) it is to have; terms whose weight is 0 are
-    left out and cost nothing.
-    """
-    terms: Terms = {}
-    if weight := params.weights.gaze:
-        terms["gaze"] = (weight, losses.gaze_loss(wanted["gaze"], features.gaze(translation)))
-    if weight := params.weights.landmarks:
-        height, width = translation.shape[2:]
-        found = features.landmarks(translation)
-        terms["landmarks"] = (weight, losses.landmark_loss(wanted["landmarks"], found, height, width))
-    return terms

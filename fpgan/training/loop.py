@@ -132,11 +132,13 @@ def _means(summed: dict[str, Tensor], counted: int, processes: Processes) -> dic
 
 
 def status_line(place: str, seconds_left: float, rate: str, row: dict[str, float]) -> str:
-    """One line for the console: where the training is and how its losses stand."""
-    losses = "  ".join(
-        f"{name.removeprefix('loss/')} {value:.3g}" for name, value in row.items() if "loss" in name
-    )
-    return f"{place}  {seconds_left / 60:.1f} min left  {rate}  {losses}"
+    """One line for the console: where the training is, and how its losses and errors stand."""
+    shown = [
+        f"{name.removeprefix('loss/')} {value:.3g}"
+        for name, value in row.items()
+        if "loss" in name or name.endswith(("error_degrees", "error_pixels"))
+    ]
+    return f"{place}  {seconds_left / 60:.1f} min left  {rate}  {'  '.join(shown)}"
 
 
 @contextmanager
