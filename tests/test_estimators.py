@@ -42,6 +42,22 @@ def gaze_error(network: nn.Module) -> Callable[[Tensor, Eyes], Tensor]:
     return lambda pictures, eyes: functional.mse_loss(network(pictures), torch.from_numpy(eyes.gaze))
 
 
+def killed_after(
+    steps: int | None, loss: Callable[[Tensor, Eyes], Tensor]
+) -> Callable[[Tensor, Eyes], Tensor]:
+    """The loss, under which the process dies after so many steps."""
+    done = 0
+
+    def or_killed(pictures: Tensor, eyes: Eyes) -> Tensor:
+        nonlocal done
+        if done == steps:
+            raise Killed
+        done += 1
+        return loss(pictures, eyes)
+
+    return or_killed
+
+
 def fit(
     folder: Path,
     params: Training,
@@ -106,18 +122,11 @@ def test_a_training_killed_within_an_epoch_ends_as_an_unbroken_one(tmp_path: Pat
 
     def run(folder: str, killed_at: int | None = None) -> tuple[nn.Module, History]:
         network = small_network()
-        by_gaze, steps = gaze_error(network), 0
-
-        def loss(pictures: Tensor, eyes: Eyes) -> Tensor:
-            nonlocal steps
-            if steps == killed_at:
-                raise Killed
-            steps += 1
-            return by_gaze(pictures, eyes)
 
         def validation_error() -> float:
             return float(next(network.parameters()).detach().norm())  # of the network alone
 
+        loss = killed_after(killed_at, gaze_error(network))
         history = fit(
             tmp_path / folder, params, network=network, loss=loss, validation_error=validation_error
         )
@@ -136,25 +145,10 @@ def test_a_checkpoint_within_an_epoch_loses_nothing_of_it(tmp_path: Path) -> Non
 
     def run(folder: str, killed_at: int | None = None) -> tuple[nn.Module, History]:
         network = small_network()
+        loss, augment = killed_after(killed_at, gaze_error(network)), Augment(Augmentation(), seed=0)
         training = EstimatorTraining(
-            network,
-            EYES,
-            gaze_error(network),
-            lambda: 1.0,
-            "error",
-            Augment(Augmentation(), seed=0),
-            params,
-            1,
-            CPU,
+            network, EYES, loss, lambda: 1.0, "error", augment, params, workers=1, device=CPU
         )
-        step = training.step
-
-        def killed_step(number: int) -> dict[str, Tensor]:
-            if number == killed_at:
-                raise Killed
-            return step(number)
-
-        training.step = killed_step  # type: ignore[method-assign]
         history = run_training(
             training,
             steps=training.steps,

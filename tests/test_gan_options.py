@@ -217,7 +217,7 @@ def test_a_short_training_finds_the_targets_of_the_pictures_it_draws() -> None:
 
 
 def test_translations_follow_the_true_landmarks_where_labels_are_the_target() -> None:
-    moved = Eyes(**vars(SYNTHETIC) | {"landmarks": SYNTHETIC.landmarks + np.float32([3, 0])})
+    moved = Eyes(**vars(SYNTHETIC) | {"landmarks": SYNTHETIC.landmarks + np.array([3, 0], np.float32)})
     params = options(steps=50, weights=weights(landmarks=1000), landmark_target="label")
     training = begin(params, synthetic=moved)
     assert torch.equal(training.targets_s["landmarks"], torch.from_numpy(moved.landmarks))
