@@ -37,7 +37,7 @@ from fpgan.training.gan import (
 from fpgan.training.loop import History, run_training
 from fpgan.training.precision import Precision, choose_precision, computing_in
 from fpgan.training.recorder import Silent
-from fpgan.training.schedule import Schedule, cosine, one_cycle, schedule_factor
+from fpgan.training.schedule import Schedule, one_cycle, schedule_factor
 
 CPU = torch.device("cpu")
 SYNTHETIC, REAL = draw_eyes(30, seed=0), draw_eyes(26, seed=1, ground=110, disc=20)
@@ -122,6 +122,13 @@ def test_loss_terms_measure_what_their_names_say() -> None:
     for name, (weight, value) in expected.items():
         assert terms[name][0] == weight
         torch.testing.assert_close(terms[name][1], value.mean())
+        for generator in (networks.G, networks.F):  # whichever a term goes through learns from it
+            first = next(generator.parameters())
+            found, wanted = (
+                torch.autograd.grad(term, first, retain_graph=True, allow_unused=True)[0]
+                for term in (terms[name][1], value.mean())
+            )
+            torch.testing.assert_close(found, wanted)
 
 
 @pytest.mark.parametrize(
@@ -347,9 +354,8 @@ def test_schedules_start_at_the_highest_rate_and_fall_to_zero(kind: Schedule, st
 
 
 def test_the_cosine_falls_at_once_and_most_in_the_middle() -> None:
-    assert [cosine(step, 4) for step in range(5)] == pytest.approx(
-        [1, (2 + 2**0.5) / 4, 0.5, (2 - 2**0.5) / 4, 0]
-    )
+    factors = [schedule_factor("cosine", step, 4) for step in range(5)]
+    assert factors == pytest.approx([1, (2 + 2**0.5) / 4, 0.5, (2 - 2**0.5) / 4, 0])
 
 
 @given(st.integers(2, 300))
