@@ -1,5 +1,9 @@
+import math
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fpgan import losses
 from fpgan.networks.hourglass import soft_argmax
@@ -16,6 +20,52 @@ def test_least_squares_losses_are_zero_at_their_targets_only() -> None:
     assert losses.judgement(real, kind) == pytest.approx(0.9)
 
 
+def test_cross_entropy_losses_are_those_of_a_coin_at_logit_zero() -> None:
+    undecided, sure = torch.zeros(2, 1, 3, 4), torch.full((2, 1, 3, 4), 20.0)
+    kind: losses.Adversarial = "cross_entropy"
+    assert losses.discriminator_loss(undecided, undecided, kind, 1) == pytest.approx(math.log(2))
+    assert losses.discriminator_loss(sure, -sure, kind, 1) == pytest.approx(0, abs=1e-6)
+    assert losses.discriminator_loss(-sure, sure, kind, 1) == pytest.approx(20)
+    assert losses.adversarial_loss(undecided, kind, 1) == pytest.approx(math.log(2))
+    assert losses.adversarial_loss(sure, kind, 1) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "undecided"), [("least_squares", 0.5), ("cross_entropy", 0.0)])
+def test_judgement_is_on_the_scale_of_the_labels(kind: losses.Adversarial, undecided: float) -> None:
+    judged = torch.full((2, 1, 3, 4), undecided)
+    assert losses.judgement(judged, kind) == pytest.approx(0.5)
+    # A discriminator that has learned its labels, of which only the real one is smoothed, answers with them.
+    real = torch.zeros(2, 1, 3, 4, requires_grad=True)
+    fake = torch.zeros(2, 1, 3, 4, requires_grad=True)
+    optimizer = torch.optim.Adam([real, fake], lr=0.1)
+    for _ in range(150):
+        optimizer.zero_grad()
+        losses.discriminator_loss(real, fake, kind, 0.9).backward()
+        optimizer.step()
+    assert losses.judgement(real, kind).item() == pytest.approx(0.9, abs=0.01)
+    assert losses.judgement(fake, kind).item() == pytest.approx(0, abs=0.01)
+
+
+@given(
+    judged=st.floats(-8, 8), label=st.floats(0.5, 1), kind=st.sampled_from(["least_squares", "cross_entropy"])
+)
+def test_adversaries_pull_a_judgement_apart(judged: float, label: float, kind: losses.Adversarial) -> None:
+    scale = (lambda x: x) if kind == "least_squares" else torch.sigmoid
+    fake = torch.tensor([judged], requires_grad=True)
+    losses.adversarial_loss(fake, kind, label).backward()
+    assert fake.grad is not None
+    distance = scale(fake.detach()) - label
+    # A generator's slope is the steeper the further its pictures are from passing for real.
+    torch.testing.assert_close(fake.grad, distance * (2 if kind == "least_squares" else 1))
+    real, shown = (torch.tensor([judged], requires_grad=True) for _ in range(2))
+    losses.discriminator_loss(real, shown, kind, label).backward()
+    assert real.grad is not None
+    assert shown.grad is not None
+    torch.testing.assert_close(real.grad, fake.grad / 2)
+    # A fake is to be judged 0, whatever the real label.
+    torch.testing.assert_close(shown.grad, scale(shown.detach()) * (1 if kind == "least_squares" else 0.5))
+
+
 def test_picture_losses_are_mean_absolute_changes() -> None:
     picture, changed = torch.zeros(2, 1, 4, 4), torch.zeros(2, 1, 4, 4)
     changed[0, 0, 0, 0] = -1.6
@@ -29,6 +79,18 @@ def test_landmark_loss_divides_x_by_the_width_and_y_by_the_height() -> None:
     along_x[..., 0], along_y[..., 1] = 6, 6
     assert losses.landmark_loss(still, along_x, height=36, width=60) == pytest.approx(0.1**2 / 2)
     assert losses.landmark_loss(still, along_y, height=36, width=60) == pytest.approx((1 / 6) ** 2 / 2)
+
+
+def test_unknown_landmarks_count_as_kept_and_give_no_gradient() -> None:
+    labels = torch.zeros(2, 18, 2)
+    labels[0] = labels[1, 4, 0] = float("nan")
+    found = torch.full((2, 18, 2), 6.0, requires_grad=True)
+    loss = losses.landmark_loss(labels, found, height=60, width=60)
+    loss.backward()
+    assert loss.item() == pytest.approx(0.1**2 * 35 / 72)
+    assert found.grad is not None
+    assert torch.equal(found.grad != 0, ~labels.isnan())
+    assert found.grad.isfinite().all()
 
 
 def test_gaze_loss_is_the_mean_square() -> None:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fpgan.errors import InputError
 from fpgan.params import Params, load_params
@@ -19,8 +20,6 @@ def write(folder: Path, text: str) -> Path:
 )
 def test_shipped_parameters_are_complete_and_valid(name: str) -> None:
     params = load_params(ROOT / name)
-    import yaml
-
     # Whoever reads the file sees every key there is.
     assert _keys(yaml.safe_load((ROOT / name).read_text())) == _keys(params.model_dump())
 
@@ -38,6 +37,10 @@ def test_the_paper_preset_is_the_published_setting() -> None:
     assert (gan.generator.filters, gan.generator.residual_blocks, gan.discriminator.filters) == (64, 6, 64)
     assert (gan.steps, gan.batch_size, gan.real_label, gan.learning_rate) == (150_000, 8, 0.9, 2e-4)
     assert (gan.weights.cycle_synthetic, gan.weights.cycle_real) == (10, 10)
+    assert (gan.generator.normalization, gan.discriminator.normalization) == ("instance", "instance")
+    assert (gan.generator.upsampling, gan.adversarial_loss) == ("transposed", "least_squares")
+    assert (gan.schedule, gan.pool_size, gan.beta1) == ("constant_linear", 50, 0.5)
+    assert (gan.average_decay, gan.keep, gan.landmark_target) == (0, "last", "network")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,61 @@ def test_mistakes_are_named_with_line_key_and_remedy(tmp_path: Path, text: str, 
         load_params(write(tmp_path, text))
     for part in expected:
         assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("train_gaze.patience", "0", "greater than or equal to 1"),
+        ("train_landmarks.patience", "0", "greater than or equal to 1"),
+        ("train_gan.schedule", "linear", "'constant_linear' or 'cosine'"),
+        ("train_gan.adversarial_loss", "hinge", "'least_squares' or 'cross_entropy'"),
+        ("train_gan.real_label", "0", "greater than 0"),
+        ("train_gan.real_label", "1.1", "less than or equal to 1"),
+        ("train_gan.pool_size", "-1", "greater than or equal to 0"),
+        ("train_gan.generator.filters", "2", "greater than or equal to 4"),
+        ("train_gan.generator.residual_blocks", "0", "greater than or equal to 1"),
+        ("train_gan.generator.normalization", "layer", "'instance', 'batch' or 'none'"),
+        ("train_gan.generator.upsampling", "bilinear", "'transposed' or 'resize'"),
+        ("train_gan.discriminator.filters", "2", "greater than or equal to 4"),
+        ("train_gan.discriminator.layers", "0", "greater than or equal to 1"),
+        ("train_gan.discriminator.layers", "5", "less than or equal to 4"),
+        ("train_gan.discriminator.normalization", "layer", "'instance', 'batch' or 'none'"),
+        ("train_gan.weights.cycle_synthetic", "-1", "greater than or equal to 0"),
+        ("train_gan.weights.cycle_real", "-1", "greater than or equal to 0"),
+        ("train_gan.weights.self_regularization", "-1", "greater than or equal to 0"),
+        ("train_gan.weights.identity", "-1", "greater than or equal to 0"),
+        ("train_gan.weights.gaze", "-1", "greater than or equal to 0"),
+        ("train_gan.weights.landmarks", "-1", "greater than or equal to 0"),
+        ("train_gan.landmark_target", "truth", "'network' or 'label'"),
+        ("train_gan.average_decay", "1", "less than 1"),
+        ("train_gan.average_decay", "-0.1", "greater than or equal to 0"),
+        ("train_gan.keep", "first", "'last' or 'best'"),
+        ("train_gan.precision", "fp16", "'auto', 'fp32' or 'bf16'"),
+        ("compute.devices", "0", "greater than or equal to 1"),
+        ("compute.nodes", "0", "greater than or equal to 1"),
+        ("compute.strategy", "mpi", "'auto', 'nccl' or 'gloo'"),
+        ("compute.compile", "fast", "'auto', True or False"),
+        ("compute.workers", "0", "greater than or equal to 1"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_its_key_and_what_it_may_be(
+    tmp_path: Path, key: str, value: str, expected: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        load_params(write(tmp_path, ""), [f"{key}={value}"])
+    assert str(error.value).startswith(f"--set: {key}: ")
+    assert expected in str(error.value)
+    assert str(error.value).endswith(f"found {yaml.safe_load(value)!r}")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("auto", "auto"), ("true", True), ("false", False), ("on", True), ("off", False)]
+)
+def test_a_step_is_captured_or_not_or_as_the_machine_can(tmp_path: Path, text: str, value: object) -> None:
+    in_file = load_params(write(tmp_path, f"compute:\n  compile: {text}\n"))
+    assert (in_file.compute.compile, type(in_file.compute.compile)) == (value, type(value))
+    assert load_params(write(tmp_path, ""), [f"compute.compile={text}"]) == in_file
 
 
 def test_set_changes_one_value_and_is_validated_like_the_file(tmp_path: Path) -> None:

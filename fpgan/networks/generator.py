@@ -41,6 +41,11 @@ class ResidualBlock(nn.Module):
             *_convolution(filters, filters, 3, normalization),
         )
 
+    def begin_as_identity(self) -> None:
+        """Sets the last convolution's weights to 0 (after Zhang, Dauphin, Ma, ICLR 2019)."""
+        for weights in self.layers[-1].parameters():
+            nn.init.zeros_(weights)
+
     def forward(self, x: Tensor) -> Tensor:
         return x + self.layers(x)
 
@@ -71,6 +76,10 @@ class Generator(nn.Module):
         layers += [nn.Conv2d(filters, channels, 7, padding=3, padding_mode="reflect")]
         self.layers = nn.Sequential(*layers)
         initialize(self, normalization)
+        if normalization == "none":  # else every block doubles the variance, and tanh saturates
+            for block in self.layers:
+                if isinstance(block, ResidualBlock):
+                    block.begin_as_identity()
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.tanh(self.layers(x).float())  # in full precision, whatever the layers compute in

@@ -17,11 +17,18 @@ class InstanceNorm(nn.InstanceNorm2d):
         return x if x.shape[2] * x.shape[3] == 1 else super().forward(x)
 
 
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalization that leaves a batch of a single value a channel as it is, for the same reason."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x if self.training and x[:, 0].numel() == 1 else super().forward(x)
+
+
 def normalize(kind: Normalization, channels: int) -> list[nn.Module]:
     """The layers, none or one, that follow a convolution with `channels` outputs."""
     if kind == "none":
         return []
-    return [InstanceNorm(channels, affine=True) if kind == "instance" else nn.BatchNorm2d(channels)]
+    return [InstanceNorm(channels, affine=True) if kind == "instance" else BatchNorm(channels)]
 
 
 def initialize(network: nn.Module, kind: Normalization) -> None:

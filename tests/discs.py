@@ -1,0 +1,42 @@
+"""Feature networks that find the disc of drawn eyes by arithmetic, so that what they see is known."""
+
+import torch
+from conftest import HEIGHT, PIXELS_PER_RADIAN, WIDTH
+from torch import Tensor
+
+from fpgan.eyes import LANDMARKS
+from fpgan.networks.gazenet import GazeNet
+from fpgan.networks.hourglass import LandmarkNet
+from fpgan.training.gan import FeatureNetworks
+
+
+def disc_center(x: Tensor) -> Tensor:
+    """Where the dark of pictures (N, C, H, W) in [-1, 1] lies: (N, 2) x and y in pixels."""
+    share = (-20 * x.mean(1)).flatten(1).softmax(1).unflatten(1, x.shape[2:])
+    across, down = torch.arange(x.shape[3]).float(), torch.arange(x.shape[2]).float()
+    return torch.stack([(share.sum(1) * across).sum(1), (share.sum(2) * down).sum(1)], 1)
+
+
+class DiscGaze(GazeNet):
+    """The gaze of `draw_eyes`."""
+
+    def __init__(self) -> None:
+        super().__init__(1, HEIGHT, WIDTH, "residual")
+
+    def forward(self, x: Tensor) -> Tensor:
+        middle = torch.tensor([(WIDTH - 1) / 2, (HEIGHT - 1) / 2])
+        return (middle - disc_center(x)).flip(1) / PIXELS_PER_RADIAN
+
+
+class DiscLandmarks(LandmarkNet):
+    """All landmarks at the disc's centre."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 1, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return disc_center(x)[:, None].expand(-1, LANDMARKS, -1)
+
+
+def disc_features() -> FeatureNetworks:
+    return FeatureNetworks(DiscGaze(), DiscLandmarks())
