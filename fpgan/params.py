@@ -205,6 +205,8 @@ class TrainGAN(Section):
     generator: GeneratorParams = GeneratorParams()
     discriminator: DiscriminatorParams = DiscriminatorParams()
     weights: GANWeights = GANWeights()
+    discriminator_augmentation: bool = False
+    """Whether discriminators see pictures only after a random change; for a few hundred real eyes or less."""
     landmark_target: Literal["network", "label"] = "network"
     """What landmarks a translated synthetic eye is to have: those found in its source, or the true ones."""
     average_decay: float = Field(0, ge=0, lt=1)

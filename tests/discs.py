@@ -7,7 +7,7 @@ from torch import Tensor
 from fpgan.eyes import LANDMARKS
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
-from fpgan.training.gan import FeatureNetworks
+from fpgan.training.gan_networks import FeatureNetworks
 
 
 def disc_center(x: Tensor) -> Tensor:

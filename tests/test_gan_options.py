@@ -23,17 +23,9 @@ from fpgan.training.averaging import average_decay, averaged_copy, update_averag
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.collapse import collapses
 from fpgan.training.distributed import Processes
-from fpgan.training.gan import (
-    TASK_METRIC,
-    FeatureNetworks,
-    GANTraining,
-    Generators,
-    TrainingEyes,
-    Watch,
-    build_networks,
-    generator_losses,
-    train_gan,
-)
+from fpgan.training.gan import TASK_METRIC, GANTraining, TrainingEyes, Watch, train_gan
+from fpgan.training.gan_networks import FeatureNetworks, Generators, build_networks
+from fpgan.training.gan_terms import generator_losses
 from fpgan.training.loop import History, run_training
 from fpgan.training.precision import Precision, choose_precision, computing_in
 from fpgan.training.recorder import Silent
@@ -105,7 +97,7 @@ def test_loss_terms_measure_what_their_names_say() -> None:
     )
     networks = begin(params).networks
     s, r = bytes_to_input(torch.from_numpy(SYNTHETIC.image[:4, None])), torch.rand(4, 1, HEIGHT, WIDTH)
-    terms, fake_r, fake_s = generator_losses(networks, s, r, params)
+    terms, fake_r, fake_s = generator_losses(networks, s, r, networks.D_R, networks.D_S, params)
     assert torch.equal(fake_r, networks.G(s))
     assert torch.equal(fake_s, networks.F(r))
     expected = {
@@ -546,7 +538,7 @@ HEALTHY = {
 
 
 def test_a_healthy_row_or_one_without_scores_shows_no_collapse() -> None:
-    assert collapses(HEALTHY) == collapses({}) == collapses({"loss/G": 3.0}) == {}
+    assert collapses(HEALTHY, 0.9) == collapses({}, 0.9) == collapses({"loss/G": 3.0}, 0.9) == {}
 
 
 @pytest.mark.parametrize(
@@ -561,7 +553,7 @@ def test_a_healthy_row_or_one_without_scores_shows_no_collapse() -> None:
     ],
 )
 def test_a_collapse_is_told_with_a_remedy(row: dict[str, float], words: list[str]) -> None:
-    (problem,) = collapses(HEALTHY | row).values()
+    (problem,) = collapses(HEALTHY | row, 0.9).values()
     for word in words:
         assert word in problem
 
@@ -579,7 +571,7 @@ class Scripted:
         return {}
 
     def collapses(self, row: dict[str, float]) -> dict[str, str]:
-        return collapses(row)
+        return collapses(row, 0.9)
 
     def ended_early(self, history: History) -> bool:
         return False

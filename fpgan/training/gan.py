@@ -26,9 +26,10 @@ from fpgan.training.batches import batch_rows
 from fpgan.training.capture import CapturedStep
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.collapse import collapses
+from fpgan.training.differentiable_augmentation import change, draw_changes
 from fpgan.training.distributed import Processes
 from fpgan.training.gan_networks import FeatureNetworks, Generators, Networks
-from fpgan.training.gan_terms import Tensors, feature_losses, find_targets, generator_losses
+from fpgan.training.gan_terms import Judge, Tensors, feature_losses, find_targets, generator_losses
 from fpgan.training.loop import History, run_training
 from fpgan.training.pool import ImagePool, plan_exchange
 from fpgan.training.precision import Precision, computing_in, tensor_cores
@@ -120,7 +121,7 @@ class GANTraining:
         drawn = params.steps * params.batch_size
         targets_s = find_targets(self.features, eyes.synthetic, drawn, params.seed, params.weights)
         targets_r = find_targets(self.features, eyes.real, drawn, params.seed + 1, params.weights)
-        if params.landmark_target == "label" and params.weights.landmarks:
+        if params.landmark_target == "label":
             targets_s["landmarks"] = torch.from_numpy(eyes.landmarks)
         self.targets_s = {name: values.to(device) for name, values in targets_s.items()}
         self.targets_r = {name: values.to(device) for name, values in targets_r.items()}
@@ -169,6 +170,8 @@ class GANTraining:
             "give_back_r": exchange_r.give_back,
             "place_s": exchange_s.place,
             "give_back_s": exchange_s.give_back,
+            "change_r": processes.share(draw_changes(step, params.batch_size, params.seed)),
+            "change_s": processes.share(draw_changes(step, params.batch_size, params.seed + 1)),
             "decay": np.array(average_decay(params.average_decay, step), np.float32),
         }
         return {
@@ -178,50 +181,61 @@ class GANTraining:
 
     def update(self, inputs: Tensors) -> Tensors:
         """One step of the generators, then one of the discriminators; returns what is watched of them."""
-        networks, params, processes = self.networks, self.params, self.processes
         s = bytes_to_input(self.synthetic[inputs["rows_s"]])
         r = bytes_to_input(self.real[inputs["rows_r"]])
+        scalars, fake_r, fake_s = self.update_generators(s, r, inputs)
+        if self.averages:
+            for average, network in zip(self.averages, (self.networks.G, self.networks.F), strict=True):
+                update_average(average, network, inputs["decay"])
+        whole_r, whole_s = self.processes.gather(fake_r), self.processes.gather(fake_s)
+        shown_r = self.pool_r.exchange(whole_r, inputs["place_r"], inputs["give_back_r"])
+        shown_s = self.pool_s.exchange(whole_s, inputs["place_s"], inputs["give_back_s"])
+        shown_r, shown_s = self.processes.share(shown_r), self.processes.share(shown_s)
+        scalars |= self.update_discriminators(s, r, shown_s, shown_r, inputs)
+        return {name: value.detach() for name, value in scalars.items()}
 
-        with computing_in(self.precision, processes.device):
-            terms, fake_r, fake_s = generator_losses(networks, s, r, params)
+    def update_generators(self, s: Tensor, r: Tensor, inputs: Tensors) -> tuple[Tensors, Tensor, Tensor]:
+        """One step of G and F; returns losses and the norm of the gradient, then G(s) and F(r)."""
+        judge_r, judge_s = self.judges(inputs)
+        with computing_in(self.precision, self.processes.device):
+            terms, fake_r, fake_s = generator_losses(self.networks, s, r, judge_r, judge_s, self.params)
         for direction, translation, targets, rows in (
             ("s2r", fake_r, self.targets_s, inputs["rows_s"]),
             ("r2s", fake_s, self.targets_r, inputs["rows_r"]),
         ):
             wanted = {name: values[rows] for name, values in targets.items()}
-            found = feature_losses(self.features, translation, wanted, params)
+            found = feature_losses(self.features, translation, wanted, self.params)
             terms |= {f"{name}_{direction}": term for name, term in found.items()}
         loss = torch.stack([weight * value for weight, value in terms.values()]).sum()
-        generator_norm = self.descend(self.optimizers[0], self.generator_weights, loss)
-        if self.averages:
-            for average, network in zip(self.averages, (networks.G, networks.F), strict=True):
-                update_average(average, network, inputs["decay"])
-
-        whole_r, whole_s = processes.gather(fake_r.detach()), processes.gather(fake_s.detach())
-        shown_r = self.pool_r.exchange(whole_r, inputs["place_r"], inputs["give_back_r"])
-        shown_s = self.pool_s.exchange(whole_s, inputs["place_s"], inputs["give_back_s"])
-        with computing_in(self.precision, processes.device):
-            judged = {
-                "D_R": (networks.D_R(r), networks.D_R(processes.share(shown_r))),
-                "D_S": (networks.D_S(s), networks.D_S(processes.share(shown_s))),
-            }
-        against = {
-            name: losses.discriminator_loss(true, fake, params.adversarial_loss, params.real_label)
-            for name, (true, fake) in judged.items()
-        }
-        loss = against["D_R"] + against["D_S"]
-        discriminator_norm = self.descend(self.optimizers[1], self.discriminator_weights, loss)
-
+        norm = self.descend(self.optimizers[0], self.generator_weights, loss)
         scalars = {f"loss/{name}": value for name, (_, value) in terms.items()}
-        scalars |= {f"loss/{name}": value for name, value in against.items()}
+        return scalars | {"gradient_norm/generators": norm}, fake_r.detach(), fake_s.detach()
+
+    def update_discriminators(
+        self, s: Tensor, r: Tensor, fake_s: Tensor, fake_r: Tensor, inputs: Tensors
+    ) -> Tensors:
+        """One step of both discriminators; returns losses, mean answers and the norm of the gradient."""
+        kind, judge_r, judge_s = self.params.adversarial_loss, *self.judges(inputs)
+        with computing_in(self.precision, self.processes.device):
+            judged = {"D_R": (judge_r(r), judge_r(fake_r)), "D_S": (judge_s(s), judge_s(fake_s))}
+        scalars: Tensors = {}
         for name, (true, fake) in judged.items():
-            scalars[f"{name}/real"] = losses.judgement(true, params.adversarial_loss)
-            scalars[f"{name}/fake"] = losses.judgement(fake, params.adversarial_loss)
-        scalars |= {
-            "gradient_norm/generators": generator_norm,
-            "gradient_norm/discriminators": discriminator_norm,
-        }
-        return {name: value.detach() for name, value in scalars.items()}
+            loss = losses.discriminator_loss(true, fake, kind, self.params.real_label)
+            scalars |= {
+                f"loss/{name}": loss,
+                f"{name}/real": losses.judgement(true, kind),
+                f"{name}/fake": losses.judgement(fake, kind),
+            }
+        loss = scalars["loss/D_R"] + scalars["loss/D_S"]
+        norm = self.descend(self.optimizers[1], self.discriminator_weights, loss)
+        return scalars | {"gradient_norm/discriminators": norm}
+
+    def judges(self, inputs: Tensors) -> tuple[Judge, Judge]:
+        """The discriminators of R and of S, as they see pictures at this step."""
+        d_r, d_s = self.networks.D_R, self.networks.D_S
+        if not self.params.discriminator_augmentation:
+            return d_r, d_s
+        return (lambda x: d_r(change(x, inputs["change_r"])), lambda x: d_s(change(x, inputs["change_s"])))
 
     def descend(self, optimizer: torch.optim.Optimizer, weights: list[nn.Parameter], loss: Tensor) -> Tensor:
         """One optimiser step down the loss, by these weights only; returns the norm of the gradient."""
@@ -245,7 +259,7 @@ class GANTraining:
         return scores | {"learning_rate": self.learning_rate(number)}
 
     def collapses(self, row: dict[str, float]) -> dict[str, str]:
-        return collapses(row)
+        return collapses(row, self.params.real_label)
 
     def ended_early(self, history: History) -> bool:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,10 +23,12 @@ Tensors = dict[str, Tensor]
 """By name."""
 Terms = dict[str, tuple[float, Tensor]]
 """Loss terms, name: (weight, value)."""
+Judge = Callable[[Tensor], Tensor]
+"""What a discriminator answers to pictures (N, C, H, W)."""
 
 
 def generator_losses(
-    networks: Networks, s: Tensor, r: Tensor, params: TrainGAN
+    networks: Networks, s: Tensor, r: Tensor, judge_r: Judge, judge_s: Judge, params: TrainGAN
 ) -> tuple[Terms, Tensor, Tensor]:
     """The generators' loss terms but those of the feature networks, and the translations G(s) and F(r).
 
@@ -34,8 +37,8 @@ def generator_losses(
     weights, kind, label = params.weights, params.adversarial_loss, params.real_label
     fake_r, fake_s = networks.G(s), networks.F(r)
     terms: Terms = {
-        "G": (1, losses.adversarial_loss(networks.D_R(fake_r), kind, label)),
-        "F": (1, losses.adversarial_loss(networks.D_S(fake_s), kind, label)),
+        "G": (1, losses.adversarial_loss(judge_r(fake_r), kind, label)),
+        "F": (1, losses.adversarial_loss(judge_s(fake_s), kind, label)),
     }
     if weight := weights.cycle_synthetic:
         terms["cycle_synthetic"] = (weight, losses.cycle_loss(s, networks.F(fake_r)))
