@@ -1,7 +1,6 @@
 """A training that is stopped, in whatever way, and started again ends as one that was not."""
 
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import draw_eyes
+from conftest import draw_eyes, forking
 from numpy.typing import NDArray
 
 from fpgan.errors import Interrupted
@@ -52,6 +51,9 @@ PARAMS = TrainGAN(
 )
 
 
+ALONE = Processes(torch.device("cpu"))
+
+
 class Log:
     """A recorder that appends to a file and, like a run, passes over what it holds already."""
 
@@ -77,11 +79,11 @@ def entries(path: Path) -> list[tuple[int, str, float]]:
     return [(step, name, value) for step, name, value in map(json.loads, lines) if "second" not in name]
 
 
-def train(folder: Path) -> dict[str, Any]:
+def train(folder: Path, params: TrainGAN = PARAMS, processes: Processes = ALONE) -> dict[str, Any]:
     """Trains in the folder, or goes on there; returns all weights and the history."""
     synthetic, real = draw_eyes(12, seed=0), draw_eyes(11, seed=1, ground=110, disc=20)
     pictures_s, pictures_r = synthetic.image[:, 2:18, 8:24], real.image[:, 2:18, 8:24]
-    networks = build_networks(PARAMS, channels=1)
+    networks = build_networks(params, channels=1)
     torch.manual_seed(1)
     log = Log(folder / "log")
 
@@ -95,12 +97,12 @@ def train(folder: Path) -> dict[str, Any]:
         eyes=TrainingEyes(pictures_s, pictures_r, synthetic.landmarks),
         features=FeatureNetworks(GazeNet(1, 16, 16, "residual"), LandmarkNet(1, 1, 4)),
         watch=watch,
-        params=PARAMS,
+        params=params,
         precision="fp32",
         capture=False,
-        checkpoints=Checkpoints(folder / "checkpoints"),
+        checkpoints=Checkpoints(folder / "checkpoints") if processes.leads else None,
         recorder=log,
-        processes=Processes(torch.device("cpu")),
+        processes=processes,
     )
     weights = {name: network.state_dict() for name, network in networks.all().items()}
     weights |= {f"kept {name}": network.state_dict() for name, network in kept._asdict().items()}
@@ -122,11 +124,8 @@ def train_to_a_file(folder: Path, progress: Any) -> None:
 
 
 def started(folder: Path) -> tuple[BaseProcess, Any]:
-    processes = multiprocessing.get_context("forkserver")
-    # What takes a process a second to load is loaded once, in the process that forks them.
-    processes.set_forkserver_preload(["fpgan.training.gan", "torch._dynamo"])
-    progress = processes.Value("i", -1, lock=False)  # a killed process could not give a lock back
-    process = processes.Process(target=train_to_a_file, args=(folder, progress))
+    progress = forking().Value("i", -1, lock=False)  # a killed process could not give a lock back
+    process = forking().Process(target=train_to_a_file, args=(folder, progress))
     process.start()
     return process, progress
 
