@@ -206,7 +206,12 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Ended]
         partial(stop_at, 16, signal.SIGINT),
         partial(stop_at, 99, signal.SIGINT),
     ]
-    return folder, [run_train_gan(folder, stop) for stop in stops]
+    # A run stays in its experiment, whatever the params say when it is gone on with.
+    experiments = ["fpgan", "fpgan", "other", "other", "fpgan"]
+    return folder, [
+        run_train_gan(folder, stop, "--set", f"tracking.experiment={experiment}")
+        for stop, experiment in zip(stops, experiments, strict=True)
+    ]
 
 
 def test_a_stopped_training_tells_how_and_where(stopped: tuple[Path, list[Ended]]) -> None:
