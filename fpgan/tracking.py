@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -30,6 +31,7 @@ MAX_TAG_LENGTH = 5000
 MAX_DIGEST_LENGTH = 36
 SYSTEM_METRICS_SECONDS = 5
 KEY_TAG = "fpgan.key"
+PICTURE_FILE = re.compile(r"(?P<name>.+)\+step\+(?P<step>\d+)\+.+\.webp")  # as MLflow names them
 
 
 class Run:
@@ -56,18 +58,18 @@ class Run:
         return self._steps[name]
 
     def picture(self, step: int, name: str, image: NDArray[np.uint8]) -> None:
-        """Logs a picture (H, W) or (H, W, 3) that MLflow shows with a step slider; likewise."""
+        """Logs a picture (H, W) or (H, W, 3) that MLflow shows with a step slider; likewise.
+
+        At once, not in MLflow's background thread: what a checkpoint says has happened has been logged.
+        """
         if (name, step) not in self._pictures:
-            mlflow.log_image(image, key=name, step=step)
+            mlflow.log_image(image, key=name, step=step, synchronous=True)
 
     def _logged_pictures(self) -> set[tuple[str, int]]:
         """Names and steps of the pictures whose last file, the small one for the slider, is there."""
-        found = set()
-        for file in self.client.list_artifacts(self.id, "images"):
-            name, marker, rest = Path(file.path).name.partition("%step%")
-            if marker and file.path.endswith(".webp"):
-                found.add((name.replace("~", "/"), int(rest.split("%")[0])))
-        return found
+        files = (Path(file.path).name for file in self.client.list_artifacts(self.id, "images"))
+        found = filter(None, map(PICTURE_FILE.fullmatch, files))
+        return {(match["name"].replace("~", "/"), int(match["step"])) for match in found}
 
     def warn(self, step: int, message: str) -> None:
         """Prints a warning and keeps it in the run's tag 'warnings'."""
@@ -101,7 +103,8 @@ def open_run(
     """An MLflow run for one stage; KILLED when a signal stops the block, FAILED when it raises otherwise.
 
     `params` may be nested; `inputs` are (path, digest) by name; `key` stands for both. `resume` is the id of
-    a run to go on with; without one, a run of the same key that was killed before its id was noted is.
+    a run to go on with, in whatever experiment it is; without one, a run of the same key that was killed
+    before its id was noted is.
     The store is `mlflow.db` and `mlartifacts/` in the project's root unless MLFLOW_TRACKING_URI is set.
     """
     location = None
@@ -112,7 +115,9 @@ def open_run(
         mlflow.create_experiment(experiment, artifact_location=location)
     experiment_id = mlflow.set_experiment(experiment).experiment_id
     mlflow.set_system_metrics_sampling_interval(SYSTEM_METRICS_SECONDS)
-    if resume is None or not _exists(resume):
+    if resume and (known := _experiment_of(resume)):
+        mlflow.set_experiment(experiment_id=known)
+    else:
         resume = _unfinished(experiment_id, key)
     with mlflow.start_run(
         run_id=resume,
@@ -125,12 +130,12 @@ def open_run(
         mlflow.log_params(
             {param: str(value)[:MAX_PARAM_LENGTH] for param, value in flatten(params, ".").items()}
         )
-        if not mlflow.get_run(active.info.run_id).inputs.dataset_inputs:
-            for input_name, (path, digest) in inputs.items():
-                _log_input(input_name, path, digest)
+        if inputs and not mlflow.get_run(active.info.run_id).inputs.dataset_inputs:
+            datasets = [_dataset(input_name, path, digest) for input_name, (path, digest) in inputs.items()]
+            mlflow.log_inputs(datasets, ["input"] * len(inputs), [None] * len(inputs))
         try:
             yield Run(active.info.run_id, resumed=resume is not None)
-        except Interrupted:
+        except (Interrupted, KeyboardInterrupt):
             mlflow.end_run("KILLED")
             raise
 
@@ -143,18 +148,20 @@ def _unfinished(experiment_id: str, key: str) -> str | None:
     return found[0].info.run_id if found else None
 
 
-def _exists(run_id: str) -> bool:
+def _experiment_of(run_id: str) -> str | None:
+    """The id of a run's experiment; None when there is no such run any more."""
     try:
-        return mlflow.get_run(run_id).info.lifecycle_stage == "active"
+        info = mlflow.get_run(run_id).info
     except mlflow.exceptions.MlflowException:
-        return False
+        return None
+    return info.experiment_id if info.lifecycle_stage == "active" else None
 
 
-def _log_input(name: str, path: Path, digest: str) -> None:
+def _dataset(name: str, path: Path, digest: str) -> MetaDataset:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # two of its source types are equally right for a path
         source = resolve_dataset_source(str(path))
-    mlflow.log_input(MetaDataset(source, name=name, digest=digest[:MAX_DIGEST_LENGTH]), context="input")
+    return MetaDataset(source, name=name, digest=digest[:MAX_DIGEST_LENGTH])
 
 
 def flatten(values: dict[str, Any], separator: str, prefix: str = "") -> dict[str, Any]:

@@ -6,12 +6,21 @@ from pathlib import Path
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+import multiprocessing
+from dataclasses import replace
+from multiprocessing.context import ForkServerContext
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
 import torch
+import yaml
 
-from fpgan.eyes import Eyes
+from fpgan.eyes import Eyes, save_eyes
+from fpgan.networks.gazenet import GazeNet
+from fpgan.networks.hourglass import LandmarkNet
+from fpgan.networks.store import save_network
 from fpgan.sample.mpiifacegaze import write_mpiifacegaze
 from fpgan.sample.unityeyes import write_unityeyes
 
@@ -41,6 +50,36 @@ def draw_eyes(count: int, seed: int, *, ground: int = 200, disc: int = 40) -> Ey
         landmarks.astype(np.float32),
         np.array(["p00"] * count),
     )
+
+
+def write_project(folder: Path, **train_gan: Any) -> None:
+    """A project in which everything lies that train-gan needs, small."""
+    (folder / ".dvc").mkdir()
+    real = draw_eyes(24, seed=1, ground=110, disc=20)
+    real = replace(real, person=np.array(["p00", "p01", "p02"] * 8))
+    save_eyes(folder / "data/prepared/unityeyes/eyes.h5", draw_eyes(40, seed=0), equalized=True)
+    save_eyes(folder / "data/prepared/mpiifacegaze/eyes.h5", real, equalized=True)
+    gaze: dict[str, Any] = {"channels": 1, "height": HEIGHT, "width": WIDTH, "network": "residual"}
+    landmarks: dict[str, Any] = {"channels": 1, "modules": 1, "features": 4}
+    save_network(folder / "models/gaze-synthetic/gazenet.safetensors", GazeNet(**gaze), gaze)
+    save_network(folder / "models/landmarks/landmarks.safetensors", LandmarkNet(**landmarks), landmarks)
+    sections = {
+        "split": {"validation_persons": ["p01"], "test_persons": ["p02"]},
+        "train_gan": {
+            "batch_size": 2,
+            "generator": {"filters": 4, "residual_blocks": 1},
+            "discriminator": {"filters": 4, "layers": 2},
+            **train_gan,
+        },
+    }
+    (folder / "params.yaml").write_text(yaml.safe_dump(sections))
+
+
+def forking() -> ForkServerContext:
+    """Starts processes that are not to wait for imports: what they all need is loaded once, and forked."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["fpgan.cli", "fpgan.stages.train_gan", "torch._dynamo"])
+    return context
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,27 @@
+import csv
 import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pytest
+import torch
+from conftest import draw_eyes, forking, write_project
 
+from fpgan.cli import main
 from fpgan.errors import InputError
+from fpgan.eyes import save_eyes
 from fpgan.params import Params
 from fpgan.stages.stage import Stage, digest, run_stage
+from fpgan.tracking import Run
+from fpgan.training.gan import GANTraining
 
 
 @pytest.fixture
@@ -113,3 +127,152 @@ def test_digests_follow_content(tmp_path: Path) -> None:
     assert digest(tmp_path / "a") != one
     with pytest.raises(InputError, match="dvc repro"):
         digest(tmp_path / "absent")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended that was to be stopped."""
+
+    code: int | None
+    errors: str
+    run: mlflow.entities.Run
+    checkpoints: list[int]
+
+
+def kill_at_creation() -> None:
+    """The process dies when its run has been created and nothing logged."""
+
+    def die(params: dict[str, str]) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    mlflow.log_params = die
+
+
+def kill_after_tick(last: int) -> None:
+    """The process dies when the run holds that step and no checkpoint does."""
+    metrics = Run.metrics
+
+    def die(self: Run, step: int, values: dict[str, float]) -> None:
+        metrics(self, step, values)
+        if step == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Run.metrics = die  # type: ignore[method-assign]
+
+
+def stop_at(last: int, number: signal.Signals) -> None:
+    """The process gets a signal during a step."""
+    step = GANTraining.step
+
+    def signalled_step(self: GANTraining, at: int) -> dict[str, torch.Tensor]:
+        if at == last - 1:
+            os.kill(os.getpid(), number)
+        return step(self, at)
+
+    GANTraining.step = signalled_step  # type: ignore[method-assign]
+
+
+def fpgan(folder: Path, arguments: list[str], stop: Callable[[], None]) -> None:
+    """What a process does: the command, in that folder."""
+    os.chdir(folder)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    torch.set_num_threads(1)
+    sys.argv = ["fpgan", *arguments]
+    stop()
+    with Path("stderr").open("w") as sys.stderr:
+        main()
+
+
+def run_train_gan(folder: Path, stop: Callable[[], None], *changes: str) -> Ended:
+    process = forking().Process(target=fpgan, args=(folder, ["train-gan", *changes], stop))
+    process.start()
+    process.join()
+    client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    newest = client.search_runs(experiments, order_by=["attributes.start_time DESC"])[0]
+    steps = [int(path.stem[-9:]) for path in sorted(folder.glob(".fpgan/checkpoints/*/step-*.pt"))]
+    return Ended(process.exitcode, (folder / "stderr").read_text(), newest, steps)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Ended]]:
+    """A project whose train-gan was stopped in four ways and then ended, and how."""
+    folder = tmp_path_factory.mktemp("project")
+    write_project(folder, steps=20, tick=3, checkpoint_every=8)
+    stops: list[Callable[[], None]] = [
+        kill_at_creation,
+        partial(kill_after_tick, 12),
+        partial(stop_at, 14, signal.SIGTERM),
+        partial(stop_at, 16, signal.SIGINT),
+        partial(stop_at, 99, signal.SIGINT),
+    ]
+    # A run stays in its experiment, whatever the params say when it is gone on with.
+    experiments = ["fpgan", "fpgan", "other", "other", "fpgan"]
+    return folder, [
+        run_train_gan(folder, stop, "--set", f"tracking.experiment={experiment}")
+        for stop, experiment in zip(stops, experiments, strict=True)
+    ]
+
+
+def test_a_stopped_training_tells_how_and_where(stopped: tuple[Path, list[Ended]]) -> None:
+    _, ends = stopped
+    assert [ended.code for ended in ends] == [-9, -9, 128 + 15, 128 + 2, 0]
+    assert [ended.checkpoints for ended in ends] == [[], [8], [8, 14], [14, 16], []]
+    assert [ended.run.info.status for ended in ends] == ["RUNNING", "RUNNING", "KILLED", "KILLED", "FINISHED"]
+    for ended, step in zip(ends[2:4], (14, 16), strict=True):
+        assert f"fpgan: stopped after step {step}; the same command goes on from there" in ended.errors
+        assert "Traceback" not in ended.errors
+
+
+def test_however_often_a_training_was_stopped_its_run_holds_everything_once(
+    stopped: tuple[Path, list[Ended]],
+) -> None:
+    folder, ends = stopped
+    assert len({ended.run.info.run_id for ended in ends}) == 1
+    run = ends[-1].run
+    assert run.data.params["train_gan.steps"] == "20"
+    names = [logged.dataset.name for logged in run.inputs.dataset_inputs]
+    assert sorted(names) == ["gaze_net", "landmark_net", "real", "synthetic"]
+    client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    with (folder / "results/train-gan/history.csv").open() as file:
+        history = list(csv.DictReader(file))
+    for name in ("loss/G", "loss/D_S", "gradient_norm/generators"):
+        logged = [(metric.step, metric.value) for metric in client.get_metric_history(run.info.run_id, name)]
+        assert logged == [(int(row["step"]), float(row[name])) for row in history]
+    assert [int(row["step"]) for row in history] == [3, 6, 9, 12, 15, 18, 20]
+    pictures = [file.path for file in client.list_artifacts(run.info.run_id, "images")]
+    assert len(pictures) == 8 * 2 * 2  # with step 0; of both directions; large and small
+    steps = [re.findall(r"step.(\d+).*webp", name) for name in pictures if "s2r" in name]
+    assert sorted(int(step) for found in steps for step in found) == [0, 3, 6, 9, 12, 15, 18, 20]
+
+
+def spoil_weights_at(step: int) -> None:
+    """The training diverges."""
+    inputs = GANTraining.inputs
+
+    def spoil(self: GANTraining, at: int) -> dict[str, torch.Tensor]:
+        if at == step:
+            torch.nn.init.constant_(self.generator_weights[0], float("nan"))
+        return inputs(self, at)
+
+    GANTraining.inputs = spoil  # type: ignore[method-assign]
+
+
+def test_a_training_that_diverges_fails_its_run_and_no_other_goes_on_from_its_checkpoints(
+    stopped: tuple[Path, list[Ended]],
+) -> None:
+    folder, ends = stopped
+    diverged = run_train_gan(folder, partial(spoil_weights_at, 10), "--set", "train_gan.learning_rate=0.001")
+    assert diverged.code == 1
+    assert "no longer finite at step 12" in diverged.errors
+    assert "Traceback" not in diverged.errors
+    assert diverged.run.info.status == "FAILED"
+    assert diverged.checkpoints == [8]
+    # Other parameters, or other data: a run of its own, which begins at its own first step.
+    changes = ("--set", "train_gan.learning_rate=0.002")
+    others = [run_train_gan(folder, partial(kill_after_tick, 3), *changes)]
+    save_eyes(folder / "data/prepared/unityeyes/eyes.h5", draw_eyes(40, seed=7), equalized=True)
+    others.append(run_train_gan(folder, partial(kill_after_tick, 3), *changes))
+    assert [ended.code for ended in others] == [-9, -9]
+    assert [ended.checkpoints for ended in others] == [[8], [8]]
+    assert len({ended.run.info.run_id for ended in (ends[-1], diverged, *others)}) == 4

@@ -1,11 +1,11 @@
 """Trains FP-GAN between the prepared eye sets."""
 
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 
 import numpy as np
 
-from fpgan.errors import InputError
+from fpgan.errors import InputError, Interrupted
 from fpgan.eyes import Eyes, load_eyes
 from fpgan.layout import GENERATORS, LANDMARK_NET, PREPARED_REAL, PREPARED_SYNTHETIC, gaze_net
 from fpgan.networks.discriminator import patch_size
@@ -37,7 +37,9 @@ def train_gan_stage(params: Params) -> str:
         return ""
     with join(params.compute) as processes:
         if not processes.leads:
-            train(params, processes, stage=None)
+            # What ends a training early ends it in all processes; the leading one tells, and takes its time.
+            with suppress(FloatingPointError, Interrupted):
+                train(params, processes, stage=None)
             return ""
         with open_stage(params) as stage:
             scores = train(params, processes, stage)

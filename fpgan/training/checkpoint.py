@@ -47,5 +47,10 @@ class Checkpoints:
         return None
 
     def clear(self) -> None:
-        """Removes the checkpoints of a training that has ended."""
+        """Removes the checkpoints of a training that has ended, and what else is in their folder.
+
+        The newest goes last, but for what says to which run they belong.
+        """
+        for path in self._files():
+            path.unlink()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -105,7 +107,11 @@ def must_launch(compute: Compute) -> bool:
 
 
 def launch(compute: Compute) -> None:
-    """Runs this very command in `compute.devices` processes; ends with the first failed one's exit code."""
+    """Runs this very command in `compute.devices` processes; ends with the first failed one's exit code.
+
+    A signal is passed on to them, and they have half a minute to write a checkpoint.
+    """
+    from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -117,12 +123,17 @@ def launch(compute: Compute) -> None:
         rdzv_endpoint="127.0.0.1:0",
         local_addr="127.0.0.1",
         run_id=uuid.uuid4().hex,
+        max_restarts=0,  # what failed or was stopped would fail again, or is not to go on
     )
+    # The CPUs are shared out as well: with a thread for each in every process all wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // compute.devices)))
     try:
         elastic_launch(config, sys.executable)(*sys.argv)
     except ChildFailedError as error:
         _, failure = error.get_first_failure()
-        sys.exit(failure.exitcode)
+        sys.exit(failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode)
+    except SignalException as error:
+        sys.exit(128 + error.sigval)
 
 
 @contextmanager
@@ -144,6 +155,8 @@ def join(compute: Compute) -> Iterator[Processes]:
     cuda = torch.cuda.is_available()
     if cuda:
         torch.cuda.set_device(local_rank)
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     backend = ("nccl" if cuda else "gloo") if compute.strategy == "auto" else compute.strategy
     dist.init_process_group(backend, rank=rank, world_size=count)
     try:
@@ -152,20 +165,27 @@ def join(compute: Compute) -> Iterator[Processes]:
         dist.destroy_process_group()
 
 
+def _end_with(parent: int) -> None:
+    """Ends this process when the one that started it was killed; else it would train on beside the next."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
 def _place() -> tuple[int, int, int] | None:
     """Rank, number of processes and rank on this machine, as torchrun or SLURM gave them."""
     environment = os.environ
     if "TORCHELASTIC_RUN_ID" in environment:
         return tuple(int(environment[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))  # type: ignore[return-value]
-    if "SLURM_STEP_ID" in environment and int(environment.get("SLURM_NTASKS", 1)) > 1:
+    if int(environment.get("SLURM_STEP_NUM_TASKS", 1)) > 1:
         if "MASTER_ADDR" not in environment:
             hosts = subprocess.run(
-                ["scontrol", "show", "hostnames", environment["SLURM_JOB_NODELIST"]],
+                ["scontrol", "show", "hostnames", environment["SLURM_STEP_NODELIST"]],
                 capture_output=True,
                 text=True,
                 check=True,
             )
             environment["MASTER_ADDR"] = hosts.stdout.split()[0]
         environment.setdefault("MASTER_PORT", str(SLURM_PORT))
-        return tuple(int(environment[f"SLURM_{name}"]) for name in ("PROCID", "NTASKS", "LOCALID"))  # type: ignore[return-value]
+        return tuple(int(environment[f"SLURM_{name}"]) for name in ("PROCID", "STEP_NUM_TASKS", "LOCALID"))  # type: ignore[return-value]
     return None

@@ -80,13 +80,13 @@ def run_training(
             now = {"training": training.state(), "history": history, "summed": summed, "counted": counted}
             checkpoints.save(done, now)
 
-    if done == 0 and processes.leads and (scores := training.watch(0)):
-        recorder.metrics(0, scores)
-    timed, started = done, time.perf_counter()
     with (
         noticing_signals() as noticed,
         tqdm(total=steps, initial=done, unit="step", disable=None if processes.leads else True) as bar,
     ):
+        if done == 0 and processes.leads and (scores := training.watch(0)):
+            recorder.metrics(0, scores)
+        timed, started = done, time.perf_counter()
         while done < steps and not training.ended_early(history):
             for name, value in training.step(done).items():
                 summed[name] = summed[name] + value if name in summed else value
