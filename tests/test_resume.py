@@ -23,15 +23,8 @@ from fpgan.networks.inference import translate_pictures
 from fpgan.params import DiscriminatorParams, GANWeights, GeneratorParams, TrainGAN
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.distributed import Processes
-from fpgan.training.gan import (
-    TASK_METRIC,
-    FeatureNetworks,
-    GANTraining,
-    Generators,
-    TrainingEyes,
-    build_networks,
-    train_gan,
-)
+from fpgan.training.gan import TASK_METRIC, GANTraining, TrainingEyes, train_gan
+from fpgan.training.gan_networks import FeatureNetworks, Generators, build_networks
 
 STEPS = 40
 KILLS = 10

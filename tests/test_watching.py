@@ -11,7 +11,8 @@ from torch import Tensor
 from fpgan.eyes import Eyes
 from fpgan.gaze import angular_error
 from fpgan.networks.generator import Generator
-from fpgan.training.gan import TASK_METRIC, Generators
+from fpgan.training.gan import TASK_METRIC
+from fpgan.training.gan_networks import Generators
 from fpgan.watching import GRID_EYES, WATCHED_EYES, Watch, spread
 
 SYNTHETIC, REAL = draw_eyes(24, seed=0), draw_eyes(20, seed=1, ground=110, disc=20)
