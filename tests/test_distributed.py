@@ -171,6 +171,15 @@ def test_other_machines_are_left_to_torchrun_and_slurm(monkeypatch: pytest.Monke
         pass
 
 
+def test_devices_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=r"compute.strategy: nccl joins GPUs"):
+        must_launch(Compute(devices=2, strategy="nccl"))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert must_launch(Compute(devices=2, strategy="nccl"))
+    with pytest.raises(InputError, match=r"compute.devices: 3 are asked for, this machine has 2 GPUs"):
+        must_launch(Compute(devices=3))
+
+
 def test_slurm_says_which_process_this_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forget_the_place(monkeypatch)
     scontrol = tmp_path / "scontrol"

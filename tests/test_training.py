@@ -223,17 +223,6 @@ def fit_gan(
     return networks, history
 
 
-@pytest.mark.parametrize("killed_at", [2, 6, 8, 12])
-def test_a_killed_gan_training_ends_as_an_unbroken_one(tmp_path: Path, killed_at: int) -> None:
-    unbroken, history = fit_gan(tmp_path / "unbroken", gan_params(), Silent())
-    with pytest.raises(Killed):
-        fit_gan(tmp_path / "killed", gan_params(), KilledAt(killed_at))
-    resumed, resumed_history = fit_gan(tmp_path / "killed", gan_params(), Silent())
-    assert resumed_history == history
-    for name, network in unbroken.all().items():
-        assert_equal_weights(resumed.all()[name], network)
-
-
 def assert_equal_weights(one: torch.nn.Module, other: torch.nn.Module) -> None:
     for name, weight in one.state_dict().items():
         assert torch.equal(weight, other.state_dict()[name]), name

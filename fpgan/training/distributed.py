@@ -93,8 +93,12 @@ def default_device() -> torch.device:
 def must_launch(compute: Compute) -> bool:
     """Whether this process is to start others rather than to train.
 
-    Raises InputError when they would be on other machines, where it cannot start any.
+    Raises InputError when they would be on other machines, where it cannot start any, or without the GPUs
+    they need.
     """
+    gpus = torch.cuda.device_count()
+    if compute.strategy == "nccl" and not gpus:
+        raise InputError("compute.strategy: nccl joins GPUs and there is none here; use auto or gloo")
     if _place() is not None or compute.devices * compute.nodes == 1:
         return False
     if compute.nodes > 1:
@@ -103,6 +107,8 @@ def must_launch(compute: Compute) -> bool:
             f"--nnodes={compute.nodes} --nproc-per-node={compute.devices} --rdzv-backend=c10d "
             "--rdzv-endpoint=HOST:PORT --no-python fpgan train-gan"
         )
+    if 0 < gpus < compute.devices:
+        raise InputError(f"compute.devices: {compute.devices} are asked for, this machine has {gpus} GPUs")
     return True
 
 
@@ -152,15 +158,17 @@ def join(compute: Compute) -> Iterator[Processes]:
             f"compute: {compute.nodes} x {compute.devices} (nodes x devices) are asked for, but {count} "
             "processes were started; make both the same"
         )
-    cuda = torch.cuda.is_available()
-    if cuda:
-        torch.cuda.set_device(local_rank)
+    device = default_device()
+    if device.type == "cuda":  # SLURM may show each process no GPU but its own
+        device = torch.device("cuda", local_rank % torch.cuda.device_count())
+        torch.cuda.set_device(device)
     if "TORCHELASTIC_RUN_ID" in os.environ:
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    backend = ("nccl" if cuda else "gloo") if compute.strategy == "auto" else compute.strategy
+    automatic = "nccl" if device.type == "cuda" else "gloo"
+    backend = automatic if compute.strategy == "auto" else compute.strategy
     dist.init_process_group(backend, rank=rank, world_size=count)
     try:
-        yield Processes(torch.device("cuda", local_rank) if cuda else torch.device("cpu"), rank, count)
+        yield Processes(device, rank, count)
     finally:
         dist.destroy_process_group()
 
