@@ -94,15 +94,13 @@ def run_training(
             bar.update()
 
             at_tick = done % steps_per_tick == 0 or done == steps
+            due = done % checkpoint_every == 0 or done == steps
+            if at_tick or due:
+                row = _means(summed, counted, processes)
+                _check_finite(row, done)
             if at_tick:
                 number = done if tick == "step" else -(-done // steps_per_tick)
-                row = _means(summed, counted, processes)
                 rate = (done - timed) * batch_size / (time.perf_counter() - started)
-                if wrong := [name for name, value in row.items() if not math.isfinite(value)]:
-                    raise FloatingPointError(
-                        f"{', '.join(wrong)} no longer finite at step {done}; training stopped, its "
-                        "checkpoints stay; lower the learning rate or the loss weights"
-                    )
                 if processes.leads:
                     row |= training.watch(number)
                     recorder.metrics(number, row | {f"{batch_of}_per_second": rate})
@@ -117,7 +115,7 @@ def run_training(
                 timed, started = done, time.perf_counter()
             # Processes that train together agree at ticks only, so that no step waits for all of them.
             stop = noticed() if processes.count == 1 else at_tick and processes.any(bool(noticed()))
-            if stop or done % checkpoint_every == 0 or done == steps:
+            if due or stop:
                 save()
             if stop:
                 raise Interrupted(done, noticed() or signal.SIGTERM)
@@ -129,6 +127,14 @@ def _means(summed: dict[str, Tensor], counted: int, processes: Processes) -> dic
     means = torch.stack(list(summed.values())).float() / counted
     processes.average([means])
     return dict(zip(summed, means.tolist(), strict=True))
+
+
+def _check_finite(row: dict[str, float], step: int) -> None:
+    if wrong := [name for name, value in row.items() if not math.isfinite(value)]:
+        raise FloatingPointError(
+            f"{', '.join(wrong)} no longer finite at step {step}; training stopped, its checkpoints stay; "
+            "lower the learning rate or the loss weights"
+        )
 
 
 def status_line(place: str, seconds_left: float, rate: str, row: dict[str, float]) -> str:
