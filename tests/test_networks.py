@@ -272,6 +272,13 @@ def test_stored_networks_load_as_they_were(tmp_path: Path) -> None:
     torch.testing.assert_close(loaded(x), network.eval()(x), rtol=0, atol=0)
 
 
+def test_the_same_network_is_stored_in_the_same_bytes(tmp_path: Path) -> None:
+    network = Generator(1, 4, 1)
+    for i in range(8):
+        save_network(tmp_path / str(i), network, {"channels": 1, "filters": 4, "residual_blocks": 1})
+    assert len({(tmp_path / str(i)).read_bytes() for i in range(8)}) == 1
+
+
 def test_a_model_file_that_is_no_use_is_named(tmp_path: Path) -> None:
     save_network(tmp_path / "G", Generator(1, 4, 1), {"channels": 1, "filters": 4, "residual_blocks": 1})
     with pytest.raises(InputError, match="holds a Generator, not a GazeNet"):

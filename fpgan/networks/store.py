@@ -24,7 +24,8 @@ def save_network(path: Path, network: nn.Module, arguments: dict[str, Any]) -> N
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    metadata = {"network": type(network).__name__, "arguments": json.dumps(arguments)}
+    # One entry: safetensors writes several in an order that differs between runs, and with it the digest.
+    metadata = {"network": json.dumps({"name": type(network).__name__, "arguments": arguments})}
     save_file(weights, partial, metadata)
     os.replace(partial, path)
 
@@ -44,11 +45,10 @@ def load_network(path: Path, kind: type[Network]) -> Network:
         raise InputError(f"{path}: not a readable model ({error})") from None
     if reason := metadata.get("absent"):
         raise InputError(f"{path}: holds no network: {reason}")
-    if NETWORKS.get(metadata.get("network", "")) is not kind:
-        raise InputError(
-            f"{path}: holds a {metadata.get('network', 'network of unknown kind')}, not a {kind.__name__}"
-        )
-    network = kind(**json.loads(metadata["arguments"]))
+    stored = json.loads(metadata.get("network", '{"name": "network of unknown kind"}'))
+    if NETWORKS.get(stored["name"]) is not kind:
+        raise InputError(f"{path}: holds a {stored['name']}, not a {kind.__name__}")
+    network = kind(**stored["arguments"])
     network.load_state_dict(weights)
     return network.eval()
 
