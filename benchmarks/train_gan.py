@@ -43,12 +43,18 @@ class PlainTraining:
     """CycleGAN's step as a textbook has it."""
 
     def __init__(
-        self, networks: Networks, eyes: TrainingEyes, features: FeatureNetworks, params: TrainGAN
+        self,
+        networks: Networks,
+        eyes: TrainingEyes,
+        gaze_net: GazeNet,
+        landmark_net: LandmarkNet,
+        params: TrainGAN,
     ) -> None:
         self.device = default_device()
-        for network in (*networks.all().values(), features.gaze, features.landmarks):
+        for network in (*networks.all().values(), gaze_net, landmark_net):
             network.to(self.device)
-        self.networks, self.features, self.params = networks, features, params
+        self.networks, self.params = networks, params
+        self.gaze_net, self.landmark_net = gaze_net, landmark_net
         self.synthetic, self.real = (
             torch.from_numpy(pictures).float()[:, None] / 127.5 - 1
             for pictures in (eyes.synthetic, eyes.real)
@@ -77,10 +83,10 @@ class PlainTraining:
         loss = loss + weights.cycle_real * (networks.G(fake_s) - r).abs().mean()
         for source, translation in ((s, fake_r), (r, fake_s)):
             if weights.gaze:
-                gaze = self.features.gaze
+                gaze = self.gaze_net
                 loss = loss + weights.gaze * (gaze(translation) - gaze(source).detach()).square().mean()
             if weights.landmarks:
-                find, size = self.features.landmarks, torch.tensor([WIDTH, HEIGHT], device=self.device)
+                find, size = self.landmark_net, torch.tensor([WIDTH, HEIGHT], device=self.device)
                 moved = (find(translation) - find(source).detach()) / size
                 loss = loss + weights.landmarks * moved.square().mean()
         self.generator_optimizer.zero_grad()
@@ -165,23 +171,21 @@ def compare(batch_size: int, with_features: bool, arguments: argparse.Namespace,
         noise.integers(0, 256, (EYES, HEIGHT, WIDTH), dtype=np.uint8),
         np.zeros((EYES, LANDMARKS, 2), np.float32),
     )
-    features = FeatureNetworks(
-        GazeNet(network=arguments.gaze_net).eval().requires_grad_(False),
-        LandmarkNet(modules=arguments.modules).eval().requires_grad_(False),
-    )
+    gaze_net = GazeNet(network=arguments.gaze_net).eval().requires_grad_(False)
+    landmark_net = LandmarkNet(modules=arguments.modules).eval().requires_grad_(False)
     processes = Processes(default_device())
     precision = choose_precision(arguments.precision, processes.device)
     ours = GANTraining(
         build_networks(params, channels=1),
         eyes,
-        features,
+        FeatureNetworks(gaze_net, landmark_net),
         lambda step, generators: {},
         params,
         precision,
         processes.device.type == "cuda",
         processes,
     )
-    plain = PlainTraining(build_networks(params, channels=1), eyes, features, params)
+    plain = PlainTraining(build_networks(params, channels=1), eyes, gaze_net, landmark_net, params)
     with FlopCounterMode(display=False) as counter:
         plain.step(0)
     flop = counter.get_total_flops()

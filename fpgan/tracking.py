@@ -130,7 +130,7 @@ def open_run(
         mlflow.log_params(
             {param: str(value)[:MAX_PARAM_LENGTH] for param, value in flatten(params, ".").items()}
         )
-        if inputs and not mlflow.get_run(active.info.run_id).inputs.dataset_inputs:
+        if inputs and not (resume and mlflow.get_run(resume).inputs.dataset_inputs):
             datasets = [_dataset(input_name, path, digest) for input_name, (path, digest) in inputs.items()]
             mlflow.log_inputs(datasets, ["input"] * len(inputs), [None] * len(inputs))
         try:

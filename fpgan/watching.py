@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from fpgan.evaluation import Features, feature_preservation, find_features, mean_change
 from fpgan.eyes import Eyes
 from fpgan.gaze import angular_error
-from fpgan.networks.frozen import frozen
 from fpgan.networks.inference import translate_pictures
 from fpgan.pictures import tile
 from fpgan.training.gan import TASK_METRIC
@@ -34,7 +33,7 @@ class Watch:
         picture: Callable[[int, str, NDArray[np.uint8]], None],  # takes step, name and grid
     ) -> None:
         self.eyes = {"s2r": spread(synthetic), "r2s": spread(real)}
-        self.features = FeatureNetworks(frozen(features.gaze), frozen(features.landmarks))
+        self.features = features
         self.picture = picture
         self.before = {direction: self._features(eyes.image) for direction, eyes in self.eyes.items()}
 

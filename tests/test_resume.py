@@ -130,13 +130,13 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     process, _ = started(folder)
     process.join()
     assert process.exitcode == 0
-    best = min(torch.load(folder / "ended.pt")["history"], key=itemgetter(TASK_METRIC))
+    best = min(torch.load(folder / "ended.pt", weights_only=True)["history"], key=itemgetter(TASK_METRIC))
     assert best["step"] < STOPPED_AT, "generators to be kept are to be found before the training is stopped"
     return folder
 
 
 def assert_ended_alike(folder: Path, ended: dict[str, Any], unbroken: Path) -> None:
-    expected = torch.load(unbroken / "ended.pt")
+    expected = torch.load(unbroken / "ended.pt", weights_only=True)
     assert ended["history"] == expected["history"]
     for network, weights in expected["weights"].items():
         for name, weight in weights.items():
@@ -168,7 +168,7 @@ def test_a_training_killed_at_ten_random_moments_ends_as_an_unbroken_one(
     process, _ = started(tmp_path)
     process.join()
     assert process.exitcode == 0
-    assert_ended_alike(tmp_path, torch.load(tmp_path / "ended.pt"), unbroken)
+    assert_ended_alike(tmp_path, torch.load(tmp_path / "ended.pt", weights_only=True), unbroken)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)

@@ -79,9 +79,8 @@ def train(params: Params, processes: Processes, stage: Stage | None) -> dict[str
     split_r = split_real(real.person, params.split)
     training_real = np.arange(len(real)) if section.real_eyes == "all_persons" else split_r.training
     features = FeatureNetworks(
-        load_network(FEATURE_GAZE_NET, GazeNet).to(processes.device),
-        load_network(LANDMARK_NET, LandmarkNet).to(processes.device),
-    )
+        load_network(FEATURE_GAZE_NET, GazeNet), load_network(LANDMARK_NET, LandmarkNet)
+    ).to(processes.device)
     precision = choose_precision(section.precision, processes.device)
     networks = build_networks(section, channels=real.channels)
     if stage:

@@ -3,25 +3,17 @@ longer than it computes, and a graph launches them all at once."""
 
 import sys
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from fpgan.training.loop import Training
 
 EAGER_STEPS = 3  # before the capture: PyTorch's libraries set themselves up in them
 TOLERANCE = 0.05  # relative, of a scalar of the captured step to that of the eager one
 
 Tensors = dict[str, Tensor]
-
-
-class Restorable(Protocol):
-    """What a step changes."""
-
-    def state(self) -> dict[str, Any]:
-        """All of it, as a checkpoint holds it."""
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Goes back to what `state` gave."""
 
 
 class CapturedStep:
@@ -31,9 +23,9 @@ class CapturedStep:
     returns agree are all later ones replayed, else one warning is printed and all stay eager.
     """
 
-    def __init__(self, step: Callable[[Tensors], Tensors], changes: Restorable) -> None:
+    def __init__(self, step: Callable[[Tensors], Tensors], training: Training) -> None:
         self.step = step
-        self.changes = changes
+        self.training = training  # whose state the step changes
         self.eager_steps = EAGER_STEPS
         self.graph: torch.cuda.CUDAGraph | None = None
         self.inputs: Tensors = {}
@@ -58,11 +50,11 @@ class CapturedStep:
         return outputs
 
     def _capture(self, inputs: Tensors) -> Tensors:
-        before = _cloned(self.changes.state())
+        before = _cloned(self.training.state())
         expected = self._eager(inputs)
-        after = _cloned(self.changes.state())
+        after = _cloned(self.training.state())
         try:
-            self.changes.restore(before)
+            self.training.restore(before)
             self.inputs = {name: value.clone() for name, value in inputs.items()}
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
@@ -81,7 +73,7 @@ class CapturedStep:
             reason = str(error).splitlines()[0]
         print(f"training without a CUDA graph, which is slower: {reason}", file=sys.stderr)
         self.graph = None
-        self.changes.restore(after)
+        self.training.restore(after)
         return expected
 
     def _replay(self, inputs: Tensors) -> Tensors:

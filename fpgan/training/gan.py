@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
 from fpgan import losses
-from fpgan.networks.frozen import frozen
 from fpgan.pictures import bytes_to_input, pictures_to_bytes
 from fpgan.training.averaging import average_decay, averaged_copy, update_average
 from fpgan.training.batches import batch_rows
@@ -112,17 +111,14 @@ class GANTraining:
         for network in networks.all().values():
             network.to(device).train()
         self.networks, self.watch_generators = networks, watch
-        self.features = FeatureNetworks(
-            frozen(features.gaze).to(device), frozen(features.landmarks).to(device)
-        )
+        self.features = features.to(device)
         self.params, self.precision, self.processes = params, precision, processes
         self.synthetic = pictures_to_bytes(eyes.synthetic).to(device)
         self.real = pictures_to_bytes(eyes.real).to(device)
         drawn = params.steps * params.batch_size
-        targets_s = find_targets(self.features, eyes.synthetic, drawn, params.seed, params.weights)
-        targets_r = find_targets(self.features, eyes.real, drawn, params.seed + 1, params.weights)
-        if params.landmark_target == "label":
-            targets_s["landmarks"] = torch.from_numpy(eyes.landmarks)
+        labels = eyes.landmarks if params.landmark_target == "label" else None
+        targets_s = find_targets(features, eyes.synthetic, labels, drawn, params.seed, params.weights)
+        targets_r = find_targets(features, eyes.real, None, drawn, params.seed + 1, params.weights)
         self.targets_s = {name: values.to(device) for name, values in targets_s.items()}
         self.targets_r = {name: values.to(device) for name, values in targets_r.items()}
 
@@ -170,10 +166,11 @@ class GANTraining:
             "give_back_r": exchange_r.give_back,
             "place_s": exchange_s.place,
             "give_back_s": exchange_s.give_back,
-            "change_r": processes.share(draw_changes(step, params.batch_size, params.seed)),
-            "change_s": processes.share(draw_changes(step, params.batch_size, params.seed + 1)),
             "decay": np.array(average_decay(params.average_decay, step), np.float32),
         }
+        if params.discriminator_augmentation:
+            arrays["change_r"] = processes.share(draw_changes(step, params.batch_size, params.seed))
+            arrays["change_s"] = processes.share(draw_changes(step, params.batch_size, params.seed + 1))
         return {
             name: torch.from_numpy(array).to(processes.device, non_blocking=True)
             for name, array in arrays.items()

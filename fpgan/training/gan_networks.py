@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from fpgan.networks.discriminator import Discriminator
+from fpgan.networks.frozen import frozen
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
@@ -41,12 +42,18 @@ class Networks:
         return {"G": self.G, "F": self.F, "D_R": self.D_R, "D_S": self.D_S}
 
 
-@dataclass(frozen=True)
 class FeatureNetworks:
-    """Those that see what a translation is to keep; nothing trains them."""
+    """Those that see what a translation is to keep: frozen copies of trained networks."""
 
-    gaze: GazeNet
-    landmarks: LandmarkNet
+    def __init__(self, gaze: GazeNet, landmarks: LandmarkNet) -> None:
+        self.gaze = frozen(gaze)
+        self.landmarks = frozen(landmarks)
+
+    def to(self, device: torch.device) -> FeatureNetworks:
+        """Moves both, and returns itself."""
+        self.gaze.to(device)
+        self.landmarks.to(device)
+        return self
 
 
 def build_networks(params: TrainGAN, channels: int) -> Networks:

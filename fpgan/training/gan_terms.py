@@ -56,6 +56,7 @@ def generator_losses(
 def find_targets(
     features: FeatureNetworks,
     pictures: NDArray[np.uint8],
+    landmarks: NDArray[np.float32] | None,  # the true ones (N, 18, 2), where they are to be kept
     drawn: int,  # pictures in all batches of the training
     seed: int,
     weights: GANWeights,
@@ -71,7 +72,9 @@ def find_targets(
     if weights.gaze:
         targets["gaze"] = np.zeros((count, 2), np.float32)
         targets["gaze"][rows] = estimate_gaze(features.gaze, pictures[rows])
-    if weights.landmarks:
+    if weights.landmarks and landmarks is not None:
+        targets["landmarks"] = landmarks
+    elif weights.landmarks:
         targets["landmarks"] = np.zeros((count, LANDMARKS, 2), np.float32)
         targets["landmarks"][rows] = find_landmarks(features.landmarks, pictures[rows])
     return {name: torch.from_numpy(values) for name, values in targets.items()}
