@@ -22,7 +22,7 @@ from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.distributed import Processes
 from fpgan.training.loop import History, run_training
 from fpgan.training.recorder import Recorder
-from fpgan.training.schedule import one_cycle
+from fpgan.training.schedule import one_cycle, set_learning_rate
 
 if TYPE_CHECKING:
     from fpgan.augmentation import Augment
@@ -114,8 +114,7 @@ class EstimatorTraining:
         if self.batches is None:
             self.batches = self._augmented_from(step)
         batch = next(self.batches)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(step)
+        set_learning_rate(self.optimizer, self.learning_rate(step))
         loss = self.loss(pictures_to_input(batch.image).to(self.device), batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -33,7 +33,7 @@ from fpgan.training.loop import History, run_training
 from fpgan.training.pool import ImagePool, plan_exchange
 from fpgan.training.precision import Precision, computing_in, tensor_cores
 from fpgan.training.recorder import Recorder
-from fpgan.training.schedule import schedule_factor
+from fpgan.training.schedule import schedule_factor, set_learning_rate
 
 if TYPE_CHECKING:
     from fpgan.params import TrainGAN
@@ -297,12 +297,3 @@ class GANTraining:
     @staticmethod
     def _weights(generators: Generators) -> dict[str, Any]:
         return {name: network.state_dict() for name, network in generators._asdict().items()}
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Sets it in place where a captured step reads it from the device."""
-    for group in optimizer.param_groups:
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate

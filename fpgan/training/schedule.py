@@ -1,7 +1,10 @@
-"""Learning-rate schedules: factors of the highest rate, pure functions of the step."""
+"""Learning-rate schedules, factors of the highest rate and pure functions of the step, and how it is set."""
 
 import math
 from typing import Literal
+
+from torch import Tensor
+from torch.optim import Optimizer
 
 Schedule = Literal["constant_linear", "cosine"]
 
@@ -30,3 +33,12 @@ def one_cycle(step: int, steps: int) -> float:
     if step < rise:
         return (step + 1) / rise
     return cosine(step - rise, max(1, steps - rise))
+
+
+def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
+    """Sets it in place where a captured step reads it from the device."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
