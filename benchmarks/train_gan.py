@@ -176,16 +176,17 @@ def compare(batch_size: int, with_features: bool, arguments: argparse.Namespace,
     processes = Processes(default_device())
     precision = choose_precision(arguments.precision, processes.device)
     ours = GANTraining(
-        build_networks(params, channels=1),
+        build_networks(params, channels=1, seed=0),
         eyes,
         FeatureNetworks(gaze_net, landmark_net),
         lambda step, generators: {},
         params,
+        0,
         precision,
         processes.device.type == "cuda",
         processes,
     )
-    plain = PlainTraining(build_networks(params, channels=1), eyes, gaze_net, landmark_net, params)
+    plain = PlainTraining(build_networks(params, channels=1, seed=0), eyes, gaze_net, landmark_net, params)
     with FlopCounterMode(display=False) as counter:
         plain.step(0)
     flop = counter.get_total_flops()

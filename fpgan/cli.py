@@ -14,6 +14,7 @@ import typer
 from fpgan.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
+    from fpgan.layout import Branch, Trial
     from fpgan.params import Params
 
 app = typer.Typer(
@@ -32,6 +33,18 @@ SetOption = Annotated[
     typer.Option(
         "--set", help="Change one parameter for this call; may be repeated.", metavar="SECTION.KEY=VALUE"
     ),
+]
+SeedOption = Annotated[
+    int | None,
+    typer.Option("--seed", help="Which training of several; the first of 'seeds' unless told.", metavar="N"),
+]
+VariantOption = Annotated[
+    str | None,
+    typer.Option("--variant", help="A variant of 'ablation', with files of its own.", metavar="NAME"),
+]
+PersonOption = Annotated[
+    str | None,
+    typer.Option("--test-person", help="Leave this person out, with files of its own.", metavar="NAME"),
 ]
 DEFAULT_PARAMS = Path("params.yaml")
 
@@ -60,6 +73,30 @@ def _load(params: Path, changes: list[str] | None) -> "Params":
     from fpgan.params import load_params
 
     return load_params(params, changes)
+
+
+def _branch(params: "Params", variant: str | None, test_person: str | None) -> "tuple[Params, Branch]":
+    """The parameters of a branch of the pipeline, and which it is."""
+    from fpgan.layout import Branch
+    from fpgan.params import leave_out, vary
+
+    if variant and test_person:
+        raise InputError("--variant and --test-person: name one of the two")
+    if variant:
+        params = vary(params, variant)
+    if test_person:
+        params = leave_out(params, test_person)
+    return params, Branch(variant, test_person)
+
+
+def _trial(
+    params: "Params", seed: int | None, variant: str | None = None, test_person: str | None = None
+) -> "tuple[Params, Trial]":
+    """The parameters of one training, and which it is."""
+    from fpgan.layout import Trial
+
+    params, branch = _branch(params, variant, test_person)
+    return params, Trial(branch, params.seeds[0] if seed is None else seed)
 
 
 @app.command(rich_help_panel=DATA)
@@ -123,46 +160,60 @@ def fit_crop(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -
 @app.command(rich_help_panel=NETWORKS)
 def train_gaze(
     on: Annotated[Domain, typer.Option("--on", help="Eyes to train on.")] = Domain.synthetic,
+    seed: SeedOption = None,
+    variant: VariantOption = None,
+    test_person: PersonOption = None,
     params: ParamsOption = DEFAULT_PARAMS,
     changes: SetOption = None,
 ) -> None:
     """Train a gaze estimator on synthetic, translated or real eyes."""
-    loaded = _load(params, changes)
+    loaded, trial = _trial(_load(params, changes), seed, variant, test_person)
     from fpgan.stages.train_estimators import train_gaze_stage
 
-    print(train_gaze_stage(loaded, on.value))
+    print(train_gaze_stage(loaded, trial, on.value))
 
 
 @app.command(rich_help_panel=NETWORKS)
-def train_landmarks(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+def train_landmarks(
+    seed: SeedOption = None, params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None
+) -> None:
     """Train the landmark network on synthetic eyes."""
-    loaded = _load(params, changes)
+    loaded, trial = _trial(_load(params, changes), seed)
     from fpgan.stages.train_estimators import train_landmarks_stage
 
-    print(train_landmarks_stage(loaded))
+    print(train_landmarks_stage(loaded, trial))
 
 
 @app.command(rich_help_panel=NETWORKS)
-def train_gan(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+def train_gan(
+    seed: SeedOption = None,
+    variant: VariantOption = None,
+    test_person: PersonOption = None,
+    params: ParamsOption = DEFAULT_PARAMS,
+    changes: SetOption = None,
+) -> None:
     """Train both generators between the two eye sets."""
-    loaded = _load(params, changes)
+    loaded, trial = _trial(_load(params, changes), seed, variant, test_person)
     from fpgan.stages.train_gan import train_gan_stage
 
-    if report := train_gan_stage(loaded):
+    if report := train_gan_stage(loaded, trial):
         print(report)
 
 
 @app.command(rich_help_panel=RESULTS)
 def translate(
     direction: Annotated[Direction, typer.Option(help="s2r: synthetic to real; r2s: real to synthetic.")],
+    seed: SeedOption = None,
+    variant: VariantOption = None,
+    test_person: PersonOption = None,
     params: ParamsOption = DEFAULT_PARAMS,
     changes: SetOption = None,
 ) -> None:
     """Translate every eye of a set into the other domain."""
-    loaded = _load(params, changes)
+    loaded, trial = _trial(_load(params, changes), seed, variant, test_person)
     from fpgan.stages.translate import translate_stage
 
-    print(translate_stage(loaded, direction.value))
+    print(translate_stage(loaded, trial, direction.value))
 
 
 @app.command(rich_help_panel=RESULTS)
@@ -181,21 +232,26 @@ def export(
 
 
 @app.command(rich_help_panel=RESULTS)
-def evaluate(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+def evaluate(
+    variant: VariantOption = None,
+    test_person: PersonOption = None,
+    params: ParamsOption = DEFAULT_PARAMS,
+    changes: SetOption = None,
+) -> None:
     """Measure gaze errors with and without translation, and what translation preserves."""
-    loaded = _load(params, changes)
+    loaded, branch = _branch(_load(params, changes), variant, test_person)
     from fpgan.stages.evaluate import evaluate_stage
 
-    print(evaluate_stage(loaded))
+    print(evaluate_stage(loaded, branch))
 
 
 @app.command(rich_help_panel=RESULTS)
-def report() -> None:
+def report(variant: VariantOption = None, test_person: PersonOption = None) -> None:
     """Print the last evaluation again, and where its pictures are."""
-    from fpgan.layout import METRICS
+    from fpgan.layout import Branch
     from fpgan.report import evaluation_report
 
-    print(evaluation_report(METRICS))
+    print(evaluation_report(Branch(variant, test_person).results("evaluate") / "metrics.json"))
 
 
 def main() -> None:

@@ -136,7 +136,6 @@ class Training(Section):
     """The highest: it rises for a tenth of the steps, then falls along a cosine to 0."""
     patience: int | None = Field(None, ge=1)
     """Epochs without a lower validation error after which training ends; null never does."""
-    seed: int = Field(0, ge=0)
     augmentation: Augmentation = Augmentation()
 
 
@@ -222,7 +221,10 @@ class TrainGAN(Section):
     """Steps between two log entries, each with the translations of the fixed grid."""
     checkpoint_every: int = Field(500, ge=1)
     """Steps between two checkpoints."""
-    seed: int = Field(0, ge=0)
+
+
+Variant = dict[str, Any]
+"""What a variant of the GAN's training changes: keys of train_gan, nested as there."""
 
 
 class Translate(Section):
@@ -249,10 +251,18 @@ class Tracking(Section):
     """MLflow experiment that the runs go to."""
 
 
+def _unlike(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("the same seed is named twice")
+    return seeds
+
+
 class Params(Section):
     data: Data = Data()
     eyes: EyePicture = EyePicture()
     split: SplitParams = SplitParams()
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_unlike)] = [0]
+    """Everything that is trained is trained once a seed; results are means over them, with their spread."""
     render_sample: RenderSample = RenderSample()
     prepare_unityeyes: PrepareUnityEyes = PrepareUnityEyes()
     prepare_mpiifacegaze: PrepareMPIIFaceGaze = PrepareMPIIFaceGaze()
@@ -260,8 +270,39 @@ class Params(Section):
     train_landmarks: TrainLandmarks = TrainLandmarks()
     train_gan: TrainGAN = TrainGAN()
     translate: Translate = Translate()
+    ablation: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], Variant] = {}
+    """The variants of train_gan that pipelines/ablation compares, each with what it changes."""
+    cross_person: list[str] = []
+    """The persons that pipelines/cross_person leaves out, each in turn: tested on, and not trained on."""
     compute: Compute = Compute()
     tracking: Tracking = Tracking()
+
+
+def vary(params: Params, variant: str) -> Params:
+    """The parameters of a variant of the ablation; raises InputError when there is none of that name."""
+    if variant not in params.ablation:
+        raise InputError(
+            f"ablation: no variant '{variant}'; there are: {', '.join(params.ablation) or 'none'}"
+        )
+    return params.model_copy(update={"train_gan": _varied(params.train_gan, params.ablation[variant])})
+
+
+def leave_out(params: Params, person: str) -> Params:
+    """The parameters of a training on all persons but one, who is tested on."""
+    split = params.split.model_dump() | {"validation_persons": [], "test_persons": [person]}
+    return params.model_copy(update={"split": SplitParams.model_validate(split)})
+
+
+def _varied(section: TrainGAN, variant: Variant) -> TrainGAN:
+    def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+        return old | {
+            key: merged(old[key], value)
+            if isinstance(value, dict) and isinstance(old.get(key), dict)
+            else value
+            for key, value in new.items()
+        }
+
+    return TrainGAN.model_validate(merged(section.model_dump(), variant))
 
 
 def load_params(path: Path, overrides: list[str] | None = None) -> Params:
@@ -283,14 +324,19 @@ def load_params(path: Path, overrides: list[str] | None = None) -> Params:
     overridden = set()
     for override in overrides or []:
         overridden.add(_apply_override(values, override))
+    named = ""  # what the errors' keys are under
     try:
-        return Params.model_validate(values)
+        params = Params.model_validate(values)
+        for variant, changes in params.ablation.items():
+            named = f"ablation.{variant}."
+            _varied(params.train_gan, changes)
+        return params
     except ValidationError as error:
         problems = []
         for detail in error.errors():
-            key = ".".join(str(part) for part in detail["loc"])
+            key = named + ".".join(str(part) for part in detail["loc"])
             where = "--set" if key in overridden else f"{path}:{lines[key]}" if key in lines else str(path)
-            problems.append(f"{where}: {key}: {_explain(detail)}")
+            problems.append(f"{where}: {key}: {_explain(detail, TrainGAN if named else Params)}")
         raise InputError("\n".join(problems)) from None
 
 
@@ -324,11 +370,11 @@ def _apply_override(values: dict[str, Any], override: str) -> str:
     return ".".join(parts)
 
 
-def _explain(detail: Any) -> str:
-    """One validation error in words, with what the key may be or the nearest known key."""
+def _explain(detail: Any, validated: Any) -> str:
+    """One validation error of a section in words, with what the key may be or the nearest known key."""
     message: str = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
-        section: Any = Params
+        section = validated
         for part in detail["loc"][:-1]:
             section = section.model_fields[part].annotation
         known = list(section.model_fields)

@@ -61,8 +61,8 @@ def write_project(folder: Path, **train_gan: Any) -> None:
     save_eyes(folder / "data/prepared/mpiifacegaze/eyes.h5", real, equalized=True)
     gaze: dict[str, Any] = {"channels": 1, "height": HEIGHT, "width": WIDTH, "network": "residual"}
     landmarks: dict[str, Any] = {"channels": 1, "modules": 1, "features": 4}
-    save_network(folder / "models/gaze-synthetic/gazenet.safetensors", GazeNet(**gaze), gaze)
-    save_network(folder / "models/landmarks/landmarks.safetensors", LandmarkNet(**landmarks), landmarks)
+    save_network(folder / "models/gaze-synthetic/0/gazenet.safetensors", GazeNet(**gaze), gaze)
+    save_network(folder / "models/landmarks/0/landmarks.safetensors", LandmarkNet(**landmarks), landmarks)
     sections = {
         "split": {"validation_persons": ["p01"], "test_persons": ["p02"]},
         "train_gan": {

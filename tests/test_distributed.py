@@ -40,7 +40,9 @@ def train_together(folder: Path) -> None:
     torch.set_num_threads(1)
     with join(TWO) as processes:
         for training in sorted(folder.iterdir()):
-            params = TOGETHER.model_copy(update={"steps": 100_000}) if training.name == "endless" else TOGETHER
+            params = (
+                TOGETHER.model_copy(update={"steps": 100_000}) if training.name == "endless" else TOGETHER
+            )
             train(training / f"rank{processes.rank}", params, processes)
 
 
@@ -131,7 +133,7 @@ def test_train_gan_starts_as_many_processes_as_there_are_devices_and_passes_sign
 
 def test_a_users_mistake_keeps_its_exit_code_through_the_launcher(tmp_path: Path) -> None:
     write_project(tmp_path)
-    (tmp_path / "models/landmarks/landmarks.safetensors").unlink()
+    (tmp_path / "models/landmarks/0/landmarks.safetensors").unlink()
     ended = subprocess.run(
         [*FPGAN, "train-gan", "--set", "compute.devices=2"],
         cwd=tmp_path,

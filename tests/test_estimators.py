@@ -201,7 +201,7 @@ def test_eyes_augmented_by_two_processes_train_the_same_network(tmp_path: Path) 
 
         def loss(pictures: Tensor, eyes: Eyes) -> Tensor:
             if len(list(signed.iterdir())) < workers:
-                time.sleep(0.1)  # else this process would be done before the other has started
+                time.sleep(0.3)  # else this process would be done before the other has started
             return by_gaze(pictures, eyes)
 
         augment = Signed(Augmentation(), 0, signed)

@@ -69,12 +69,13 @@ def begin(
     precision: Precision = "fp32",
 ) -> GANTraining:
     return GANTraining(
-        build_networks(params, synthetic.channels),
+        build_networks(params, synthetic.channels, seed=0),
         TrainingEyes(synthetic.image, real.image, synthetic.landmarks),
         features or disc_features(),
         watch,
         params,
-        precision,
+        seed=0,
+        precision=precision,
         capture=False,
         processes=Processes(CPU),
     )
@@ -471,11 +472,12 @@ def test_the_generators_kept_are_those_params_say(
         return {TASK_METRIC: float(scores[step // 2])} if scores else {}
 
     generators, history = train_gan(
-        build_networks(params, 1),
+        build_networks(params, 1, seed=0),
         eyes=TrainingEyes(SYNTHETIC.image, REAL.image, SYNTHETIC.landmarks),
         features=disc_features(),
         watch=watch,
         params=params,
+        seed=0,
         precision="fp32",
         capture=False,
         checkpoints=Checkpoints(tmp_path),

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from fpgan.errors import InputError
-from fpgan.params import Params, load_params
+from fpgan.params import Params, leave_out, load_params, vary
 
 ROOT = Path(__file__).parent.parent
 
@@ -30,6 +30,23 @@ def _keys(values: object, prefix: str = "") -> set[str]:
     return set().union(*(_keys(value, f"{prefix}.{key}") for key, value in values.items()))
 
 
+def test_a_variant_changes_what_it_names_and_nothing_else() -> None:
+    params = Params.model_validate({"ablation": {"plain": {"weights": {"gaze": 7}, "steps": 9}}})
+    varied = vary(params, "plain")
+    assert (varied.train_gan.weights.gaze, varied.train_gan.steps) == (7, 9)
+    same = {"weights": params.train_gan.weights, "steps": params.train_gan.steps}
+    assert varied.train_gan.model_copy(update=same) == params.train_gan
+    assert varied.model_copy(update={"train_gan": params.train_gan}) == params
+    with pytest.raises(InputError, match="no variant 'plane'; there are: plain"):
+        vary(params, "plane")
+
+
+def test_who_is_left_out_is_tested_alone() -> None:
+    split = leave_out(Params(), "p03").split
+    assert (split.test_persons, split.validation_persons) == (["p03"], [])
+    assert split.synthetic_test == Params().split.synthetic_test
+
+
 def test_the_paper_preset_is_the_published_setting() -> None:
     params = load_params(ROOT / "pipelines/paper.yaml")
     gan = params.train_gan
@@ -50,6 +67,14 @@ def test_the_paper_preset_is_the_published_setting() -> None:
         ("train_gam:\n  steps: 3\n", [":1:", "train_gam", "did you mean 'train_gan'"]),
         ("train_gan:\n  steps: -1\n", [":2:", "train_gan.steps", "greater than or equal to 1", "-1"]),
         ("train_gan:\n  steps: many\n", [":2:", "train_gan.steps", "integer", "'many'"]),
+        (
+            "ablation:\n  plain:\n    weights: {gase: 3}\n",
+            [":3:", "ablation.plain.weights.gase", "did you mean 'gaze'"],
+        ),
+        ("ablation: {plain: {steps: -1}}\n", [":1:", "ablation.plain.steps", "greater than", "-1"]),
+        ("ablation: {../plain: {}}\n", ["ablation.../plain", "pattern"]),
+        ("seeds: []\n", [":1:", "seeds", "at least 1"]),
+        ("seeds: [1, 1]\n", [":1:", "seeds", "named twice"]),
         ("eyes:\n  width: 61\n", [":2:", "eyes.width", "multiple of 4"]),
         ("prepare_unityeyes: {crop: tight}\n", ["prepare_unityeyes.crop", "'corners' or 'reference'"]),
         (

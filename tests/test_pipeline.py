@@ -114,7 +114,7 @@ def kill_in_train_gan(folder: Path) -> None:
         time.sleep(0.02)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
-    assert not (folder / "models/gan").exists() or not list((folder / "models/gan").glob("*.safetensors"))
+    assert not list(folder.glob("models/gan/0/*.safetensors"))
 
 
 def runs(project: Path) -> list[mlflow.entities.Run]:
@@ -130,7 +130,7 @@ def test_every_stage_is_one_finished_run_even_the_one_that_was_killed(project: P
     assert {run.info.status for run in found} == {"FINISHED"}
     by_stage = {run.data.tags["stage"]: run for run in found}
     assert by_stage["train-gan"].data.tags["resumed"] == "true"
-    assert by_stage["train-gan"].data.tags["dvc.stage"] == "train-gan"
+    assert by_stage["train-gan"].data.tags["dvc.stage"] == "train-gan@0"
     assert by_stage["translate-s2r"].data.tags["upstream.generator"] == by_stage["train-gan"].info.run_id
     assert len(by_stage["evaluate"].data.tags["git.commit"]) == 40
     client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
@@ -163,7 +163,7 @@ def test_evaluation_holds_every_protocol(project: Path) -> None:
 def test_translated_sets_keep_every_eye_and_its_labels(project: Path) -> None:
     for direction, source in (("s2r", "unityeyes"), ("r2s", "mpiifacegaze")):
         before = load_eyes(project / f"data/prepared/{source}/eyes.h5")
-        after = load_eyes(project / f"data/translated/{direction}/eyes.h5")
+        after = load_eyes(project / f"data/translated/{direction}/0/eyes.h5")
         assert (after.gaze == before.gaze).all()
         assert (after.person == before.person).all()
         assert not (after.image == before.image).all()
@@ -179,9 +179,9 @@ def test_a_second_repro_runs_nothing(project: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"train_landmarks": {"epochs": 2}}, {"train-landmarks"}),
-        ({"train_gan": {"weights": {"gaze": 3}}}, {"train-gan"}),
-        ({"train_gan": {"real_eyes": "all_persons"}}, {"train-gan", "evaluate"}),
+        ({"train_landmarks": {"epochs": 2}}, {"train-landmarks@0"}),
+        ({"train_gan": {"weights": {"gaze": 3}}}, {"train-gan@0"}),
+        ({"train_gan": {"real_eyes": "all_persons"}}, {"train-gan@0", "evaluate"}),
         ({"prepare_unityeyes": {"crop_width": 1.4}}, {"prepare-unityeyes"}),
         ({"tracking": {"experiment": "other"}}, set()),
     ],

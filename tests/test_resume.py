@@ -76,7 +76,7 @@ def train(folder: Path, params: TrainGAN = PARAMS, processes: Processes = ALONE)
     """Trains in the folder, or goes on there; returns all weights and the history."""
     synthetic, real = draw_eyes(12, seed=0), draw_eyes(11, seed=1, ground=110, disc=20)
     pictures_s, pictures_r = synthetic.image[:, 2:18, 8:24], real.image[:, 2:18, 8:24]
-    networks = build_networks(params, channels=1)
+    networks = build_networks(params, channels=1, seed=0)
     torch.manual_seed(1)
     log = Log(folder / "log")
 
@@ -91,6 +91,7 @@ def train(folder: Path, params: TrainGAN = PARAMS, processes: Processes = ALONE)
         features=FeatureNetworks(GazeNet(1, 16, 16, "residual"), LandmarkNet(1, 1, 4)),
         watch=watch,
         params=params,
+        seed=0,
         precision="fp32",
         capture=False,
         checkpoints=Checkpoints(folder / "checkpoints") if processes.leads else None,

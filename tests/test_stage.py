@@ -234,7 +234,7 @@ def test_however_often_a_training_was_stopped_its_run_holds_everything_once(
     names = [logged.dataset.name for logged in run.inputs.dataset_inputs]
     assert sorted(names) == ["gaze_net", "landmark_net", "real", "synthetic"]
     client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
-    with (folder / "results/train-gan/history.csv").open() as file:
+    with (folder / "results/train-gan/0/history.csv").open() as file:
         history = list(csv.DictReader(file))
     for name in ("loss/G", "loss/D_S", "gradient_norm/generators"):
         logged = [(metric.step, metric.value) for metric in client.get_metric_history(run.info.run_id, name)]

@@ -205,7 +205,7 @@ def gan_params(**changes: Any) -> TrainGAN:
 def fit_gan(
     folder: Path, params: TrainGAN, recorder: Silent | KilledAt
 ) -> tuple[Networks, list[dict[str, float]]]:
-    networks = build_networks(params, channels=1)
+    networks = build_networks(params, channels=1, seed=0)
     torch.manual_seed(1)
     synthetic, real = draw_eyes(30, seed=0), draw_eyes(26, seed=1, ground=110, disc=20)
     _, history = train_gan(
@@ -214,6 +214,7 @@ def fit_gan(
         features=FeatureNetworks(GazeNet(1, HEIGHT, WIDTH, "residual"), LandmarkNet(1, 1, 8)),
         watch=lambda step, generators: {"watched": float(step)},
         params=params,
+        seed=0,
         precision="fp32",
         capture=False,
         checkpoints=Checkpoints(folder),

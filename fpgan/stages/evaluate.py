@@ -16,7 +16,7 @@ from fpgan.evaluation import (
 )
 from fpgan.eyes import Eyes, load_eyes
 from fpgan.figures import error_histograms, gaze_figure, translation_sheet
-from fpgan.layout import LANDMARK_NET, METRICS, PREPARED_REAL, PREPARED_SYNTHETIC, TRANSLATED, gaze_net
+from fpgan.layout import PREPARED_REAL, PREPARED_SYNTHETIC, Branch, Trial
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
 from fpgan.networks.inference import estimate_gaze, find_landmarks
@@ -27,15 +27,16 @@ from fpgan.splits import split_real, split_synthetic
 from fpgan.stages.stage import Stage, run_stage
 
 
-def evaluate_stage(params: Params) -> str:
+def evaluate_stage(params: Params, branch: Branch) -> str:
     """Writes metrics.json, tables and figures; returns the table of gaze errors."""
+    trial = Trial(branch, params.seeds[0])
     inputs = {
         "synthetic": PREPARED_SYNTHETIC,
         "real": PREPARED_REAL,
-        "s2r": TRANSLATED["s2r"],
-        "r2s": TRANSLATED["r2s"],
-        "landmark_net": LANDMARK_NET,
-        **{f"gaze_net_{domain}": gaze_net(domain) for domain in ("synthetic", "translated", "real")},
+        "s2r": trial.translated("s2r"),
+        "r2s": trial.translated("r2s"),
+        "landmark_net": trial.landmark_net,
+        **{f"gaze_net_{domain}": trial.gaze_net(domain) for domain in ("synthetic", "translated", "real")},
     }
     with run_stage(
         "evaluate",
@@ -44,19 +45,20 @@ def evaluate_stage(params: Params) -> str:
         inputs=inputs,
         output=None,
         description="Gaze errors of all protocols; what translation preserves.",
+        belongs_to=branch,
     ) as stage:
         synthetic, real = load_eyes(PREPARED_SYNTHETIC), load_eyes(PREPARED_REAL)
-        s2r, r2s = load_eyes(TRANSLATED["s2r"]), load_eyes(TRANSLATED["r2s"])
+        s2r, r2s = load_eyes(trial.translated("s2r")), load_eyes(trial.translated("r2s"))
         split_s, split_r = (
             split_synthetic(len(synthetic), params.split),
             split_real(real.person, params.split),
         )
         test_s, test_s2r = synthetic.select(split_s.test), s2r.select(split_s.test)
         test_r, test_r2s = real.select(split_r.test), r2s.select(split_r.test)
-        on_synthetic = load_network(gaze_net("synthetic"), GazeNet)
-        landmarks = load_network(LANDMARK_NET, LandmarkNet)
+        on_synthetic = load_network(trial.gaze_net("synthetic"), GazeNet)
+        landmarks = load_network(trial.landmark_net, LandmarkNet)
 
-        errors, skipped = real_errors(real.select(split_r.training), test_r, test_r2s, on_synthetic)
+        errors, skipped = real_errors(trial, real.select(split_r.training), test_r, test_r2s, on_synthetic)
         known_s = test_s.select(test_s.has_gaze)
         training_s = synthetic.select(split_s.training)
         errors["mean_gaze_synthetic"] = constant_errors(
@@ -93,11 +95,11 @@ def evaluate_stage(params: Params) -> str:
         draw(
             stage, errors, (test_s, test_s2r), (test_r, test_r2s), (synthetic, real), on_synthetic, landmarks
         )
-    return evaluation_report(METRICS)
+    return evaluation_report(branch.results("evaluate") / "metrics.json")
 
 
 def real_errors(
-    training: Eyes, test: Eyes, translated: Eyes, on_synthetic: GazeNet
+    trial: Trial, training: Eyes, test: Eyes, translated: Eyes, on_synthetic: GazeNet
 ) -> tuple[dict[str, GazeErrors], dict[str, str]]:
     """Errors on real test eyes by protocol, and for protocols that cannot be run, why."""
     known = test.has_gaze
@@ -109,11 +111,11 @@ def real_errors(
     # Without labelled training persons the mean of the test eyes stands in: the best a constant can do.
     errors = {"mean_gaze": constant_errors(mean_gaze(labelled if len(labelled) else test.gaze), test)}
     errors["no_adaptation"] = gaze_errors(on_synthetic, test)
-    errors["forward"] = gaze_errors(load_network(gaze_net("translated"), GazeNet), test)
+    errors["forward"] = gaze_errors(load_network(trial.gaze_net("translated"), GazeNet), test)
     errors["backward"] = gaze_errors(on_synthetic, translated)
-    if why := absence(gaze_net("real")):
+    if why := absence(trial.gaze_net("real")):
         return errors, {"real_bound": why}
-    errors["real_bound"] = gaze_errors(load_network(gaze_net("real"), GazeNet), test)
+    errors["real_bound"] = gaze_errors(load_network(trial.gaze_net("real"), GazeNet), test)
     return errors, {}
 
 

@@ -13,13 +13,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from fpgan.errors import InputError
-from fpgan.layout import CHECKPOINTS, RESULTS
+from fpgan.layout import CHECKPOINTS, RESULTS, Branch, Trial
 from fpgan.params import Params
 from fpgan.tracking import Run, flatten, open_run
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.loop import History
 
 READ_AT_ONCE = 1 << 20
+DEFAULT = Branch()
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def run_stage(
     inputs: dict[str, Path],  # files or folders, by what they are to the stage
     output: Path | None,  # folder its data or models go to
     description: str,
+    belongs_to: Branch | Trial = DEFAULT,
 ) -> Iterator[Stage]:
     """Opens a run for the block, and moves what the block wrote to its place when it ends well.
 
@@ -70,23 +72,24 @@ def run_stage(
     goes on in the same run when nothing it depends on has changed. Raises InputError for a missing input.
     """
     digests = {key: (path, digest(path)) for key, path in inputs.items()}
-    dumped = {key: section.model_dump(mode="json") for key, section in sections.items()}
+    dumped: dict[str, Any] = {key: section.model_dump(mode="json") for key, section in sections.items()}
+    dumped |= belongs_to.labels
+    results = belongs_to.results(name)
     key = _key(name, dumped, digests)
     work = CHECKPOINTS / key
     unfinished = work / "run_id"
     work.mkdir(parents=True, exist_ok=True)
     with open_run(
-        name,
+        results.relative_to(RESULTS).as_posix(),
         experiment=params.tracking.experiment,
         params=dumped,
         inputs=digests,
-        tags={"stage": name} | _upstream(inputs),
+        tags={"stage": name} | belongs_to.labels | _upstream(inputs),
         description=description,
         key=key,
         resume=unfinished.read_text() if unfinished.exists() else None,
     ) as run:
         unfinished.write_text(run.id)
-        results = RESULTS / name
         staging = {
             folder: folder.with_name(f".{folder.name}.partial") for folder in (output, results) if folder
         }

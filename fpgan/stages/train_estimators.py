@@ -12,7 +12,7 @@ from fpgan.datasets.parallel import available_cpus
 from fpgan.errors import InputError
 from fpgan.evaluation import gaze_errors
 from fpgan.eyes import Eyes, load_eyes
-from fpgan.layout import LANDMARK_NET, PREPARED_REAL, PREPARED_SYNTHETIC, TRANSLATED, gaze_net
+from fpgan.layout import PREPARED_REAL, PREPARED_SYNTHETIC, Trial
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet, landmark_distance
 from fpgan.networks.inference import find_landmarks
@@ -28,15 +28,19 @@ from fpgan.training.landmarks import train_landmarks
 WORTH_WORKERS = 50_000
 
 Domain = Literal["synthetic", "translated", "real"]
-GAZE_SETS = {"synthetic": PREPARED_SYNTHETIC, "translated": TRANSLATED["s2r"], "real": PREPARED_REAL}
 
 
-def train_gaze_stage(params: Params, trained_on: Domain) -> str:
+def train_gaze_stage(params: Params, trial: Trial, trained_on: Domain) -> str:
     """Trains a gaze estimator; returns what it wrote, in words.
 
     Real eyes without gaze labels give a model file that says why it is empty.
     """
-    source, output = GAZE_SETS[trained_on], gaze_net(trained_on)
+    sources = {
+        "synthetic": PREPARED_SYNTHETIC,
+        "translated": trial.translated("s2r"),
+        "real": PREPARED_REAL,
+    }
+    source, output = sources[trained_on], trial.gaze_net(trained_on)
     with run_stage(
         f"train-gaze-{trained_on}",
         params,
@@ -44,6 +48,7 @@ def train_gaze_stage(params: Params, trained_on: Domain) -> str:
         inputs={"eyes": source},
         output=output.parent,
         description=f"GazeNet trained on {trained_on} eyes.",
+        belongs_to=trial,
     ) as stage:
         eyes = load_eyes(source)
         if trained_on == "real":
@@ -60,7 +65,7 @@ def train_gaze_stage(params: Params, trained_on: Domain) -> str:
         if not len(validation):
             training, validation = set_aside(training)
         check_enough(len(training), params.train_gaze.batch_size, source)
-        torch.manual_seed(params.train_gaze.seed)
+        torch.manual_seed(trial.seed)
         arguments = {
             "channels": eyes.channels,
             "height": eyes.image.shape[1],
@@ -72,7 +77,7 @@ def train_gaze_stage(params: Params, trained_on: Domain) -> str:
             network,
             training=training,
             validation=validation,
-            augment=Augment(params.train_gaze.augmentation, params.train_gaze.seed),
+            augment=Augment(params.train_gaze.augmentation, trial.seed),
             params=params.train_gaze,
             workers=augmenting_processes(params, params.train_gaze, len(training)),
             checkpoints=stage.checkpoints,
@@ -96,22 +101,24 @@ def train_gaze_stage(params: Params, trained_on: Domain) -> str:
     return f"{output}: {errors}"
 
 
-def train_landmarks_stage(params: Params) -> str:
+def train_landmarks_stage(params: Params, trial: Trial) -> str:
     """Trains the landmark network on synthetic eyes; returns what it wrote, in words."""
+    output = trial.landmark_net
     with run_stage(
         "train-landmarks",
         params,
         sections={"train_landmarks": params.train_landmarks, "split": params.split},
         inputs={"eyes": PREPARED_SYNTHETIC},
-        output=LANDMARK_NET.parent,
+        output=output.parent,
         description="Stacked hourglass for landmarks, trained on synthetic eyes.",
+        belongs_to=trial,
     ) as stage:
         eyes = load_eyes(PREPARED_SYNTHETIC)
         training, validation, test = (
             eyes.select(rows[eyes.has_landmarks[rows]]) for rows in split_synthetic(len(eyes), params.split)
         )
         check_enough(len(training), params.train_landmarks.batch_size, PREPARED_SYNTHETIC)
-        torch.manual_seed(params.train_landmarks.seed)
+        torch.manual_seed(trial.seed)
         arguments = {
             "channels": eyes.channels,
             "modules": params.train_landmarks.modules,
@@ -122,7 +129,7 @@ def train_landmarks_stage(params: Params) -> str:
             network,
             training=training,
             validation=validation,
-            augment=Augment(params.train_landmarks.augmentation, params.train_landmarks.seed),
+            augment=Augment(params.train_landmarks.augmentation, trial.seed),
             params=params.train_landmarks,
             workers=augmenting_processes(params, params.train_landmarks, len(training)),
             checkpoints=stage.checkpoints,
@@ -131,10 +138,10 @@ def train_landmarks_stage(params: Params) -> str:
         )
         distance = landmark_distance(find_landmarks(network, test.image), test.landmarks)
         scores = {"training_eyes": len(training), "test_error_pixels": float(distance.mean())}
-        save_network(stage.output / LANDMARK_NET.name, network, arguments)
+        save_network(stage.output / output.name, network, arguments)
         stage.history(history)
         stage.score(scores)
-    return f"{LANDMARK_NET}: test error {scores['test_error_pixels']:.2f} pixels"
+    return f"{output}: test error {scores['test_error_pixels']:.2f} pixels"
 
 
 def labelled(eyes: Eyes, rows: NDArray[np.int64]) -> Eyes:

@@ -7,7 +7,7 @@ import numpy as np
 
 from fpgan.errors import InputError, Interrupted
 from fpgan.eyes import Eyes, load_eyes
-from fpgan.layout import GENERATORS, LANDMARK_NET, PREPARED_REAL, PREPARED_SYNTHETIC, gaze_net
+from fpgan.layout import GENERATORS, PREPARED_REAL, PREPARED_SYNTHETIC, Trial
 from fpgan.networks.discriminator import patch_size
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
@@ -23,10 +23,8 @@ from fpgan.training.precision import choose_precision
 from fpgan.training.recorder import Silent
 from fpgan.watching import Watch
 
-FEATURE_GAZE_NET = gaze_net("synthetic")
 
-
-def train_gan_stage(params: Params) -> str:
+def train_gan_stage(params: Params, trial: Trial) -> str:
     """Trains both generators; returns what it wrote, in words.
 
     Of several processes that train together only the leading one logs and writes; the others return ''.
@@ -39,18 +37,18 @@ def train_gan_stage(params: Params) -> str:
         if not processes.leads:
             # What ends a training early ends it in all processes; the leading one tells, and takes its time.
             with suppress(FloatingPointError, Interrupted):
-                train(params, processes, stage=None)
+                train(params, trial, processes, stage=None)
             return ""
-        with open_stage(params) as stage:
-            scores = train(params, processes, stage)
+        with open_stage(params, trial) as stage:
+            scores = train(params, trial, processes, stage)
     return (
-        f"{GENERATORS['s2r'].parent}: after {scores['step']:.0f} steps gaze drifts by "
+        f"{trial.generator('s2r').parent}: after {scores['step']:.0f} steps gaze drifts by "
         f"{scores['s2r/gaze_drift_degrees']:.1f} (s2r) and "
         f"{scores['r2s/gaze_drift_degrees']:.1f} (r2s) degrees"
     )
 
 
-def open_stage(params: Params) -> AbstractContextManager[Stage]:
+def open_stage(params: Params, trial: Trial) -> AbstractContextManager[Stage]:
     """The stage, with its inputs and what it depends on."""
     section = params.train_gan
     return run_stage(
@@ -60,15 +58,16 @@ def open_stage(params: Params) -> AbstractContextManager[Stage]:
         inputs={
             "synthetic": PREPARED_SYNTHETIC,
             "real": PREPARED_REAL,
-            "gaze_net": FEATURE_GAZE_NET,
-            "landmark_net": LANDMARK_NET,
+            "gaze_net": trial.gaze_net("synthetic"),
+            "landmark_net": trial.landmark_net,
         },
-        output=GENERATORS["s2r"].parent,
+        output=trial.generator("s2r").parent,
         description=f"FP-GAN, {section.steps} steps of {section.batch_size} pairs.",
+        belongs_to=trial,
     )
 
 
-def train(params: Params, processes: Processes, stage: Stage | None) -> dict[str, float]:
+def train(params: Params, trial: Trial, processes: Processes, stage: Stage | None) -> dict[str, float]:
     """Loads eyes and networks, trains, and writes generators, history and scores where there is a stage.
 
     Returns the scores of the generators that were kept.
@@ -79,10 +78,10 @@ def train(params: Params, processes: Processes, stage: Stage | None) -> dict[str
     split_r = split_real(real.person, params.split)
     training_real = np.arange(len(real)) if section.real_eyes == "all_persons" else split_r.training
     features = FeatureNetworks(
-        load_network(FEATURE_GAZE_NET, GazeNet), load_network(LANDMARK_NET, LandmarkNet)
+        load_network(trial.gaze_net("synthetic"), GazeNet), load_network(trial.landmark_net, LandmarkNet)
     ).to(processes.device)
     precision = choose_precision(section.precision, processes.device)
-    networks = build_networks(section, channels=real.channels)
+    networks = build_networks(section, channels=real.channels, seed=trial.seed)
     if stage:
         stage.run.tag("precision", precision)
         stage.run.tag("processes", str(processes.count))
@@ -111,6 +110,7 @@ def train(params: Params, processes: Processes, stage: Stage | None) -> dict[str
             picture=stage.run.picture if stage else Silent().picture,
         ),
         params=section,
+        seed=trial.seed,
         precision=precision,
         capture=may_capture(params, processes),
         checkpoints=stage.checkpoints if stage else None,
@@ -120,7 +120,7 @@ def train(params: Params, processes: Processes, stage: Stage | None) -> dict[str
     if not stage:
         return {}
     for direction, generator in zip(GENERATORS, generators, strict=True):
-        path = stage.output / GENERATORS[direction].name
+        path = stage.output / trial.generator(direction).name
         save_network(path, generator, generator_arguments(section, real.channels))
     stage.history(history)
     scores = kept_scores(history, section.keep)

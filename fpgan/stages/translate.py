@@ -3,7 +3,7 @@
 from typing import Literal
 
 from fpgan.figures import translation_sheet
-from fpgan.layout import GENERATORS, PREPARED_REAL, PREPARED_SYNTHETIC, TRANSLATED
+from fpgan.layout import PREPARED_REAL, PREPARED_SYNTHETIC, Trial
 from fpgan.networks.generator import Generator
 from fpgan.networks.store import load_network
 from fpgan.params import Params
@@ -12,19 +12,20 @@ from fpgan.training.distributed import default_device
 from fpgan.translation import translate_eye_set
 
 
-def translate_stage(params: Params, direction: Literal["s2r", "r2s"]) -> str:
+def translate_stage(params: Params, trial: Trial, direction: Literal["s2r", "r2s"]) -> str:
     """Translates every eye of the source domain; returns what it wrote, in words."""
     source = PREPARED_SYNTHETIC if direction == "s2r" else PREPARED_REAL
-    output = TRANSLATED[direction]
+    weights, output = trial.generator(direction), trial.translated(direction)
     with run_stage(
         f"translate-{direction}",
         params,
         sections={"translate": params.translate},
-        inputs={"eyes": source, "generator": GENERATORS[direction]},
+        inputs={"eyes": source, "generator": weights},
         output=output.parent,
         description=f"Every eye of {source}, translated {direction}.",
+        belongs_to=trial,
     ) as stage:
-        generator = load_network(GENERATORS[direction], Generator).to(default_device())
+        generator = load_network(weights, Generator).to(default_device())
         before, after = translate_eye_set(
             generator, source, stage.output / output.name, params.translate.batch_size
         )

@@ -126,7 +126,7 @@ class EstimatorTraining:
         return map_in_order(partial(augmented, self.augment), chosen, self.workers)
 
     def _chosen(self, step: int) -> Chosen:
-        rows = batch_rows(step, self.params.batch_size, len(self.eyes), self.params.seed)
+        rows = batch_rows(step, self.params.batch_size, len(self.eyes), self.augment.seed)
         return Chosen(self.eyes.select(rows), rows, step // self.steps_per_epoch)
 
     def learning_rate(self, step: int) -> float:

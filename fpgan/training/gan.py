@@ -66,6 +66,7 @@ def train_gan(
     features: FeatureNetworks,
     watch: Watch,
     params: TrainGAN,
+    seed: int,  # of the order of the eyes, the image pools and the random changes
     precision: Precision,
     capture: bool,  # the step as a CUDA graph
     checkpoints: Checkpoints | None,  # of the leading process
@@ -76,7 +77,7 @@ def train_gan(
 
     Goes on from the newest checkpoint. Raises FloatingPointError and Interrupted as `run_training`.
     """
-    training = GANTraining(networks, eyes, features, watch, params, precision, capture, processes)
+    training = GANTraining(networks, eyes, features, watch, params, seed, precision, capture, processes)
     with tensor_cores(processes.device):
         history = run_training(
             training,
@@ -103,6 +104,7 @@ class GANTraining:
         features: FeatureNetworks,
         watch: Watch,
         params: TrainGAN,
+        seed: int,
         precision: Precision,
         capture: bool,
         processes: Processes,
@@ -112,13 +114,13 @@ class GANTraining:
             network.to(device).train()
         self.networks, self.watch_generators = networks, watch
         self.features = features.to(device)
-        self.params, self.precision, self.processes = params, precision, processes
+        self.params, self.seed, self.precision, self.processes = params, seed, precision, processes
         self.synthetic = pictures_to_bytes(eyes.synthetic).to(device)
         self.real = pictures_to_bytes(eyes.real).to(device)
         drawn = params.steps * params.batch_size
         labels = eyes.landmarks if params.landmark_target == "label" else None
-        targets_s = find_targets(features, eyes.synthetic, labels, drawn, params.seed, params.weights)
-        targets_r = find_targets(features, eyes.real, None, drawn, params.seed + 1, params.weights)
+        targets_s = find_targets(features, eyes.synthetic, labels, drawn, seed, params.weights)
+        targets_r = find_targets(features, eyes.real, None, drawn, seed + 1, params.weights)
         self.targets_s = {name: values.to(device) for name, values in targets_s.items()}
         self.targets_r = {name: values.to(device) for name, values in targets_r.items()}
 
@@ -154,11 +156,11 @@ class GANTraining:
 
     def inputs(self, step: int) -> Tensors:
         """What a step takes from outside the device: a pure function of its number."""
-        params, processes = self.params, self.processes
-        rows_s = batch_rows(step, params.batch_size, len(self.synthetic), params.seed)
-        rows_r = batch_rows(step, params.batch_size, len(self.real), params.seed + 1)
-        exchange_r = plan_exchange(step, params.batch_size, params.pool_size, params.seed)
-        exchange_s = plan_exchange(step, params.batch_size, params.pool_size, params.seed + 1)
+        params, seed, processes = self.params, self.seed, self.processes
+        rows_s = batch_rows(step, params.batch_size, len(self.synthetic), seed)
+        rows_r = batch_rows(step, params.batch_size, len(self.real), seed + 1)
+        exchange_r = plan_exchange(step, params.batch_size, params.pool_size, seed)
+        exchange_s = plan_exchange(step, params.batch_size, params.pool_size, seed + 1)
         arrays = {
             "rows_s": processes.share(rows_s),
             "rows_r": processes.share(rows_r),
@@ -169,8 +171,8 @@ class GANTraining:
             "decay": np.array(average_decay(params.average_decay, step), np.float32),
         }
         if params.discriminator_augmentation:
-            arrays["change_r"] = processes.share(draw_changes(step, params.batch_size, params.seed))
-            arrays["change_s"] = processes.share(draw_changes(step, params.batch_size, params.seed + 1))
+            arrays["change_r"] = processes.share(draw_changes(step, params.batch_size, seed))
+            arrays["change_s"] = processes.share(draw_changes(step, params.batch_size, seed + 1))
         return {
             name: torch.from_numpy(array).to(processes.device, non_blocking=True)
             for name, array in arrays.items()

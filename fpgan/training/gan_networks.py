@@ -56,9 +56,9 @@ class FeatureNetworks:
         return self
 
 
-def build_networks(params: TrainGAN, channels: int) -> Networks:
+def build_networks(params: TrainGAN, channels: int, seed: int) -> Networks:
     """The networks with their initial weights, a pure function of the seed."""
-    torch.manual_seed(params.seed)
+    torch.manual_seed(seed)
     generator = generator_arguments(params, channels)
     discriminator = {"channels": channels, **params.discriminator.model_dump()}
     return Networks(
