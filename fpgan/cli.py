@@ -51,6 +51,7 @@ DEFAULT_PARAMS = Path("params.yaml")
 
 class Domain(StrEnum):
     synthetic = "synthetic"
+    adapted = "adapted"
     translated = "translated"
     real = "real"
 
@@ -157,6 +158,22 @@ def fit_crop(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -
     print(fit_crop(loaded))
 
 
+@app.command(rich_help_panel=DATA)
+def adapt(
+    through: Annotated[
+        Path | None,
+        typer.Option(help="Generator F (R to S) through which real eyes are seen.", metavar="F.safetensors"),
+    ] = None,
+    params: ParamsOption = DEFAULT_PARAMS,
+    changes: SetOption = None,
+) -> None:
+    """Make synthetic eyes that look where the real ones do (adaptive data generation)."""
+    loaded = _load(params, changes)
+    from fpgan.stages.adapt import adapt_stage
+
+    print(adapt_stage(loaded, through))
+
+
 @app.command(rich_help_panel=NETWORKS)
 def train_gaze(
     on: Annotated[Domain, typer.Option("--on", help="Eyes to train on.")] = Domain.synthetic,
@@ -166,7 +183,7 @@ def train_gaze(
     params: ParamsOption = DEFAULT_PARAMS,
     changes: SetOption = None,
 ) -> None:
-    """Train a gaze estimator on synthetic, translated or real eyes."""
+    """Train a gaze estimator on synthetic, adapted, translated or real eyes."""
     loaded, trial = _trial(_load(params, changes), seed, variant, test_person)
     from fpgan.stages.train_estimators import train_gaze_stage
 

@@ -7,6 +7,7 @@ SAMPLE = Path("data/sample")
 CHECKPOINTS = Path(".fpgan/checkpoints")
 PREPARED_SYNTHETIC = Path("data/prepared/unityeyes/eyes.h5")
 PREPARED_REAL = Path("data/prepared/mpiifacegaze/eyes.h5")
+ADAPTED = Path("data/adapted/eyes.h5")
 RESULTS = Path("results")
 GENERATORS = {"s2r": "G", "r2s": "F"}
 
@@ -69,7 +70,7 @@ class Trial:
         return Path("data/translated") / self.branch.folder / direction / str(self.seed) / "eyes.h5"
 
     def gaze_net(self, trained_on: str) -> Path:
-        """The gaze estimator trained on 'synthetic', 'translated' or 'real' eyes."""
+        """The gaze estimator trained on 'synthetic', 'adapted', 'translated' or 'real' eyes."""
         own = trained_on == "translated" or (trained_on == "real" and self.branch.test_person)
         folder = self.branch.folder if own else Path()
         return Path("models") / folder / f"gaze-{trained_on}" / str(self.seed) / "gazenet.safetensors"

@@ -139,6 +139,19 @@ class Training(Section):
     augmentation: Augmentation = Augmentation()
 
 
+class Adapt(Section):
+    """Adaptive data generation: synthetic eyes that look where the real ones do."""
+
+    method: Literal["auto", "select", "none"] = "auto"
+    """auto: eyes are drawn anew where a simulator is at hand, that of the sample data, else selected; select:
+    those of the synthetic eyes that look where the real ones do; none: all of them, as they are."""
+    rounds: int = Field(2, ge=1)
+    """At most: each makes eyes and trains an estimator on them, whose answers the next round goes by."""
+    settled: float = Field(0.5, ge=0)
+    """Degrees between the answers of two rounds at which they have settled."""
+    seed: int = Field(0, ge=0)
+
+
 class TrainGaze(Training):
     network: Literal["simgan", "reference", "residual"] = "simgan"
     """simgan: Shrivastava et al.'s GazeNet (9 600 flattened inputs); reference: FP-GAN's reading of it
@@ -266,6 +279,7 @@ class Params(Section):
     render_sample: RenderSample = RenderSample()
     prepare_unityeyes: PrepareUnityEyes = PrepareUnityEyes()
     prepare_mpiifacegaze: PrepareMPIIFaceGaze = PrepareMPIIFaceGaze()
+    adapt: Adapt = Adapt()
     train_gaze: TrainGaze = TrainGaze()
     train_landmarks: TrainLandmarks = TrainLandmarks()
     train_gan: TrainGAN = TrainGAN()

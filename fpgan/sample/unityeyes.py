@@ -8,7 +8,7 @@ from the bottom of the picture, give depth in centimetres, and have the camera's
 import functools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgan.datasets.parallel import available_cpus, map_in_order
-from fpgan.gaze import angles_to_vectors
+from fpgan.gaze import angles_to_vectors, vectors_to_angles
 from fpgan.sample.appearance import Appearance, draw_appearance
 from fpgan.sample.camera import Orthographic, View
 from fpgan.sample.geometry import caruncle_points, iris_points, lids_of, margin_points
@@ -31,6 +31,7 @@ DISTANCE = 100.0  # millimetres from the camera to the eyeball's centre
 # What one would set in UnityEyes for people before a laptop, who mostly look down at its screen.
 HEAD_RANGE = np.radians(20)
 EYE_LOWEST, EYE_HIGHEST = np.radians([-30, -25]), np.radians([10, 25])  # pitch, yaw relative to the head
+EYE_LIMITS = np.radians([-35, -35]), np.radians([25, 35])  # what an eye can do
 BACKGROUND = 0.38
 SKIN = Frame(48, 24, 528, 432)  # all that the skin reaches, however the head is turned
 STREAM = 11  # tells these pictures' random numbers from those of the other format
@@ -84,6 +85,14 @@ def draw_scene(seed: int, index: int) -> Scene:
         exposure=random.uniform(0.9, 1.1),
         noise=int(random.integers(2**31)),
     )
+
+
+def looking(scene: Scene, labels: Array) -> Scene:
+    """The scene with a head and a gaze as asked for: gaze pitch and yaw, head pitch and yaw (4,), radians,
+    camera frame. The eye turns no further than an eye can."""
+    gaze, head = angles_to_vectors(labels[:2]), labels[2:]
+    eye = vectors_to_angles(gaze @ head_rotation(head))
+    return replace(scene, camera=head, eye=np.clip(eye, *EYE_LIMITS))
 
 
 def draw_picture(scene: Scene) -> NDArray[np.uint8]:
@@ -154,8 +163,10 @@ def _vector(values: list[float]) -> str:
     return "(" + ", ".join(f"{value:.4f}" for value in values) + ")"
 
 
-def write_picture(folder: Path, seed: int, index: int) -> None:
+def write_picture(folder: Path, seed: int, labels: Array | None, index: int) -> None:
     scene = draw_scene(seed, index)
+    if labels is not None:
+        scene = looking(scene, labels[index])
     path = folder / "imgs" / f"{index + 1}.jpg"
     picture = cv2.cvtColor(draw_picture(scene), cv2.COLOR_RGB2BGR)
     _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])
@@ -168,15 +179,17 @@ def write_unityeyes(
     count: int,
     seed: int,
     *,
+    labels: Array | None = None,  # (count, 4) gaze pitch and yaw, head pitch and yaw, radians
     workers: int | None = None,
     progress: Callable[[], object] | None = None,
 ) -> int:
     """Writes `count` sample pictures and records into `folder` and returns their number.
 
-    Each is a pure function of the seed and its index. `progress` is called once a picture.
+    Each is a pure function of the seed, its index and its labels, which are drawn as well where none are
+    asked for. `progress` is called once a picture.
     """
     (folder / "imgs").mkdir(parents=True, exist_ok=True)
-    write = functools.partial(write_picture, folder, seed)
+    write = functools.partial(write_picture, folder, seed, labels)
     for _ in map_in_order(write, range(count), workers or available_cpus()):
         if progress is not None:
             progress()

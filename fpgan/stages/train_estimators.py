@@ -1,7 +1,7 @@
 """Trains the feature networks: gaze on one of three eye sets, landmarks on synthetic eyes."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from fpgan.augmentation import Augment
 from fpgan.datasets.parallel import available_cpus
 from fpgan.errors import InputError
-from fpgan.evaluation import gaze_errors
+from fpgan.evaluation.errors import gaze_estimates
 from fpgan.eyes import Eyes, load_eyes
-from fpgan.layout import PREPARED_REAL, PREPARED_SYNTHETIC, Trial
+from fpgan.layout import ADAPTED, PREPARED_REAL, PREPARED_SYNTHETIC, Trial
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet, landmark_distance
 from fpgan.networks.inference import find_landmarks
@@ -20,14 +20,17 @@ from fpgan.networks.store import save_absence, save_network
 from fpgan.params import Params, Training
 from fpgan.splits import split_real, split_synthetic
 from fpgan.stages.stage import run_stage
+from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.distributed import default_device
 from fpgan.training.gaze import train_gaze
 from fpgan.training.landmarks import train_landmarks
+from fpgan.training.loop import History
+from fpgan.training.recorder import Recorder
 
 # Starting the processes costs some seconds; fewer eyes than these are augmented before they are ready.
 WORTH_WORKERS = 50_000
 
-Domain = Literal["synthetic", "translated", "real"]
+Domain = Literal["synthetic", "adapted", "translated", "real"]
 
 
 def train_gaze_stage(params: Params, trial: Trial, trained_on: Domain) -> str:
@@ -37,6 +40,7 @@ def train_gaze_stage(params: Params, trial: Trial, trained_on: Domain) -> str:
     """
     sources = {
         "synthetic": PREPARED_SYNTHETIC,
+        "adapted": ADAPTED,
         "translated": trial.translated("s2r"),
         "real": PREPARED_REAL,
     }
@@ -65,33 +69,17 @@ def train_gaze_stage(params: Params, trial: Trial, trained_on: Domain) -> str:
         if not len(validation):
             training, validation = set_aside(training)
         check_enough(len(training), params.train_gaze.batch_size, source)
-        torch.manual_seed(trial.seed)
-        arguments = {
-            "channels": eyes.channels,
-            "height": eyes.image.shape[1],
-            "width": eyes.image.shape[2],
-            "network": params.train_gaze.network,
-        }
-        network = GazeNet(**arguments)
-        history = train_gaze(
-            network,
-            training=training,
-            validation=validation,
-            augment=Augment(params.train_gaze.augmentation, trial.seed),
-            params=params.train_gaze,
-            workers=augmenting_processes(params, params.train_gaze, len(training)),
-            checkpoints=stage.checkpoints,
-            recorder=stage.run,
-            device=default_device(),
+        network, arguments, history = fit_gaze_net(
+            params, training, validation, seed=trial.seed, checkpoints=stage.checkpoints, recorder=stage.run
         )
         scores = {
             "training_eyes": len(training),
             "validation_eyes": len(validation),
-            "validation_error_degrees": gaze_errors(network, validation).mean,
+            "validation_error_degrees": gaze_estimates([network], validation).mean,
         }
         # The test eyes of the estimator's own kind; other kinds are the evaluation's business.
         if len(test):
-            scores["test_error_degrees"] = gaze_errors(network, test).mean
+            scores["test_error_degrees"] = gaze_estimates([network], test).mean
         save_network(stage.output / output.name, network, arguments)
         stage.history(history)
         stage.score(scores)
@@ -101,6 +89,39 @@ def train_gaze_stage(params: Params, trial: Trial, trained_on: Domain) -> str:
     return f"{output}: {errors}"
 
 
+def fit_gaze_net(
+    params: Params,
+    training: Eyes,
+    validation: Eyes,
+    *,
+    seed: int,
+    checkpoints: Checkpoints,
+    recorder: Recorder,
+) -> tuple[GazeNet, dict[str, Any], History]:
+    """A gaze estimator trained on labelled eyes, what its class was built with, and its history."""
+    torch.manual_seed(seed)
+    height, width = training.image.shape[1:3]
+    arguments = {
+        "channels": training.channels,
+        "height": height,
+        "width": width,
+        "network": params.train_gaze.network,
+    }
+    network = GazeNet(**arguments)
+    history = train_gaze(
+        network,
+        training=training,
+        validation=validation,
+        augment=Augment(params.train_gaze.augmentation, seed),
+        params=params.train_gaze,
+        workers=augmenting_processes(params, params.train_gaze, len(training)),
+        checkpoints=checkpoints,
+        recorder=recorder,
+        device=default_device(),
+    )
+    return network, arguments, history
+
+
 def train_landmarks_stage(params: Params, trial: Trial) -> str:
     """Trains the landmark network on synthetic eyes; returns what it wrote, in words."""
     output = trial.landmark_net
@@ -108,16 +129,16 @@ def train_landmarks_stage(params: Params, trial: Trial) -> str:
         "train-landmarks",
         params,
         sections={"train_landmarks": params.train_landmarks, "split": params.split},
-        inputs={"eyes": PREPARED_SYNTHETIC},
+        inputs={"eyes": ADAPTED},
         output=output.parent,
-        description="Stacked hourglass for landmarks, trained on synthetic eyes.",
+        description="Stacked hourglass for landmarks, trained on adapted synthetic eyes.",
         belongs_to=trial,
     ) as stage:
-        eyes = load_eyes(PREPARED_SYNTHETIC)
+        eyes = load_eyes(ADAPTED)
         training, validation, test = (
             eyes.select(rows[eyes.has_landmarks[rows]]) for rows in split_synthetic(len(eyes), params.split)
         )
-        check_enough(len(training), params.train_landmarks.batch_size, PREPARED_SYNTHETIC)
+        check_enough(len(training), params.train_landmarks.batch_size, ADAPTED)
         torch.manual_seed(trial.seed)
         arguments = {
             "channels": eyes.channels,

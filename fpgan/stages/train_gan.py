@@ -7,7 +7,7 @@ import numpy as np
 
 from fpgan.errors import InputError, Interrupted
 from fpgan.eyes import Eyes, load_eyes
-from fpgan.layout import GENERATORS, PREPARED_REAL, PREPARED_SYNTHETIC, Trial
+from fpgan.layout import ADAPTED, GENERATORS, PREPARED_REAL, Trial
 from fpgan.networks.discriminator import patch_size
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
@@ -56,9 +56,9 @@ def open_stage(params: Params, trial: Trial) -> AbstractContextManager[Stage]:
         params,
         sections={"train_gan": section, "split": params.split},
         inputs={
-            "synthetic": PREPARED_SYNTHETIC,
+            "synthetic": ADAPTED,
             "real": PREPARED_REAL,
-            "gaze_net": trial.gaze_net("synthetic"),
+            "gaze_net": trial.gaze_net("adapted"),
             "landmark_net": trial.landmark_net,
         },
         output=trial.generator("s2r").parent,
@@ -78,7 +78,7 @@ def train(params: Params, trial: Trial, processes: Processes, stage: Stage | Non
     split_r = split_real(real.person, params.split)
     training_real = np.arange(len(real)) if section.real_eyes == "all_persons" else split_r.training
     features = FeatureNetworks(
-        load_network(trial.gaze_net("synthetic"), GazeNet), load_network(trial.landmark_net, LandmarkNet)
+        load_network(trial.gaze_net("adapted"), GazeNet), load_network(trial.landmark_net, LandmarkNet)
     ).to(processes.device)
     precision = choose_precision(section.precision, processes.device)
     networks = build_networks(section, channels=real.channels, seed=trial.seed)
@@ -130,10 +130,10 @@ def train(params: Params, trial: Trial, processes: Processes, stage: Stage | Non
 
 def load_both() -> tuple[Eyes, Eyes]:
     """The prepared synthetic and real eyes; raises InputError when their pictures differ in size."""
-    synthetic, real = load_eyes(PREPARED_SYNTHETIC), load_eyes(PREPARED_REAL)
+    synthetic, real = load_eyes(ADAPTED), load_eyes(PREPARED_REAL)
     if synthetic.image.shape[1:] != real.image.shape[1:]:
         raise InputError(
-            f"{PREPARED_SYNTHETIC} holds pictures of {synthetic.image.shape[1:]}, {PREPARED_REAL} of "
+            f"{ADAPTED} holds pictures of {synthetic.image.shape[1:]}, {PREPARED_REAL} of "
             f"{real.image.shape[1:]}; prepare both with the same section 'eyes'"
         )
     return synthetic, real

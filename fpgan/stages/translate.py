@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from fpgan.figures import translation_sheet
-from fpgan.layout import PREPARED_REAL, PREPARED_SYNTHETIC, Trial
+from fpgan.figures.eyes import translation_sheet
+from fpgan.layout import ADAPTED, PREPARED_REAL, Trial
 from fpgan.networks.generator import Generator
 from fpgan.networks.store import load_network
 from fpgan.params import Params
@@ -14,7 +14,7 @@ from fpgan.translation import translate_eye_set
 
 def translate_stage(params: Params, trial: Trial, direction: Literal["s2r", "r2s"]) -> str:
     """Translates every eye of the source domain; returns what it wrote, in words."""
-    source = PREPARED_SYNTHETIC if direction == "s2r" else PREPARED_REAL
+    source = ADAPTED if direction == "s2r" else PREPARED_REAL
     weights, output = trial.generator(direction), trial.translated(direction)
     with run_stage(
         f"translate-{direction}",

@@ -1,0 +1,123 @@
+"""Adaptive data generation: synthetic eyes that look where the real ones do, though those have no labels.
+
+Lee, Kim, Suh: Simulated+Unsupervised Learning With Adaptive Data Generation and Bidirectional Mappings, ICLR
+2018. An estimator trained on synthetic eyes says where the real ones look; synthetic eyes are drawn anew with
+such labels; an estimator trained on those says it better; and so on until the answers settle.
+
+Labels are (N, 4): gaze pitch and yaw, head pitch and yaw, in radians.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from fpgan.eyes import Eyes
+from fpgan.networks.gazenet import GazeNet
+from fpgan.networks.generator import Generator
+from fpgan.networks.inference import estimate_gaze, translate_pictures
+from fpgan.quality.distances import sliced_wasserstein_distance
+
+Labels = NDArray[np.float64]
+
+NEIGHBOURS = 64  # synthetic eyes looked through for one that is not taken yet
+FARTHEST = np.radians(3)  # a synthetic eye may be from the labels it stands for
+HEAD_WEIGHT = 0.5  # of a difference in head pose, which matters less to an estimator than one in gaze
+MISSES = 0.1  # share of wanted labels without an eye near at which choosing ends
+UNIFORM_SPREAD = 1.96  # standard deviations: what a simulator's uniform range covers to either side
+
+
+def known_labels(eyes: Eyes) -> Labels:
+    """The labels (N, 4) of eyes, NaN where unknown."""
+    return np.concatenate([eyes.gaze, eyes.head], axis=1).astype(np.float64)
+
+
+def estimate_labels(
+    eyes: Eyes, gaze_net: GazeNet, head_net: GazeNet | None, generator: Generator | None
+) -> Labels:
+    """Labels (N, 4) of real eyes: their gaze as `gaze_net` sees it, and their head pose.
+
+    A known head pose stays; where it is not known `head_net` finds it. With a generator F: R -> S the networks
+    see the eyes' translations, whose domain they were trained on.
+    """
+    pictures = translate_pictures(generator, eyes.image) if generator else eyes.image
+    labels = known_labels(eyes)
+    labels[:, :2] = estimate_gaze(gaze_net, pictures)
+    unknown = ~np.isfinite(labels[:, 2:]).all(axis=1)
+    if head_net and unknown.any():
+        labels[unknown, 2:] = estimate_gaze(head_net, pictures[unknown])
+    return labels
+
+
+def draw_labels(labels: Labels, count: int, seed: int) -> Labels:
+    """`count` labels (count, D) distributed as those given (N, D), none of them twice.
+
+    The smoothed bootstrap with the variance kept (Silverman, Young, Biometrika 1987): rows drawn at random, and
+    moved at random by Scott's bandwidth.
+    """
+    random = np.random.default_rng(seed)
+    known = labels[np.isfinite(labels).all(axis=1)]
+    center, spread = known.mean(axis=0), known.std(axis=0)
+    bandwidth = len(known) ** (-1 / (known.shape[1] + 4))
+    drawn = known[random.integers(len(known), size=count)] - center
+    moved = drawn + bandwidth * spread * random.normal(size=drawn.shape)
+    return center + moved / np.sqrt(1 + bandwidth**2)
+
+
+def choose_rows(labels: Labels, wanted: Labels) -> NDArray[np.int64]:
+    """Rows of synthetic eyes with labels (M, 4) that together are distributed as `wanted` (N, 4).
+
+    Each wanted label gets the nearest eye that is not taken yet; when a tenth of them finds none near, what is
+    left would no longer look like them, and choosing ends. Angles that one side does not know are passed over.
+    """
+    known = np.isfinite(labels).any(axis=0) & np.isfinite(wanted).any(axis=0)
+    scale = np.array([1, 1, HEAD_WEIGHT, HEAD_WEIGHT])[known]
+    usable = np.flatnonzero(np.isfinite(labels[:, known]).all(axis=1))
+    tree = cKDTree(labels[usable][:, known] * scale)
+    _, neighbours = tree.query(
+        wanted[:, known] * scale,
+        k=list(range(1, min(NEIGHBOURS, len(usable)) + 1)),
+        distance_upper_bound=FARTHEST,
+    )
+    taken = np.zeros(len(usable) + 1, bool)
+    taken[-1] = True  # stands for none
+    missed = 0
+    for count, rows in enumerate(neighbours, 1):
+        free = rows[~taken[rows]]
+        if len(free):
+            taken[free[0]] = True
+            continue
+        missed += 1
+        if count > NEIGHBOURS and missed > MISSES * count:
+            break
+    return usable[taken[:-1]]
+
+
+def label_distance(labels: Labels, others: Labels) -> float:
+    """How far two label distributions, of gaze and where both know it of the head, are apart: the mean
+    distance in degrees by which labels would have to be moved, seen along any direction (sliced Wasserstein)."""
+    known = np.isfinite(labels).any(axis=0) & np.isfinite(others).any(axis=0)
+    one, other = (found[:, known][np.isfinite(found[:, known]).all(axis=1)] for found in (labels, others))
+    return sliced_wasserstein_distance(np.degrees(one), np.degrees(other))
+
+
+class SimulatorSettings(NamedTuple):
+    """Centre and largest deviation, in degrees, of what UnityEyes draws uniformly, in this project's signs."""
+
+    head_pitch: tuple[float, float]
+    """Of the head before the camera."""
+    head_yaw: tuple[float, float]
+    eye_pitch: tuple[float, float]
+    """Of the eye in the head."""
+    eye_yaw: tuple[float, float]
+
+
+def simulator_settings(labels: Labels) -> SimulatorSettings | None:
+    """The settings that cover labels (N, 4); None where no head pose is known."""
+    relative = np.degrees(np.concatenate([labels[:, 2:], labels[:, :2] - labels[:, 2:]], axis=1))
+    known = relative[np.isfinite(relative).all(axis=1)]
+    if not len(known):
+        return None
+    center, reach = known.mean(axis=0), UNIFORM_SPREAD * known.std(axis=0)
+    return SimulatorSettings(*((float(c), float(r)) for c, r in zip(center, reach, strict=True)))
