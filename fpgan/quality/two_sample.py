@@ -15,7 +15,7 @@ FOLDS = 3
 
 def taken_for_target(candidates: Eyes, target: Eyes, *, seed: int, device: torch.device) -> float:
     """The share of `candidates` that a classifier takes for target eyes: 0.5 where it can only guess, 0 where
-    it always tells; above 0.5 by chance alone.
+    it always tells. Above 0.5 what it has learned of some persons misleads it about others.
 
     Classifiers are trained on all folds but one and judge that one. Persons are in one fold only; the eyes of
     a set of one person are folded at random. The threshold is the one at which as large a share of the target
