@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fpgan.networks.domain_classifier import DomainClassifier
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
@@ -28,6 +29,16 @@ def translate_pictures(
 ) -> NDArray[np.uint8]:
     """Translations of equalised pictures (N, H, W) or (N, H, W, 3), every one of them."""
     return output_to_pictures(_run(generator, pictures, batch_size))
+
+
+def judge_domain(network: DomainClassifier, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Logits (N,) of the target domain, of equalised pictures (N, H, W) or (N, H, W, 3)."""
+    return np.asarray(_run(network, pictures, BATCH).numpy())
+
+
+def domain_features(network: DomainClassifier, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Features (N, D) by which domains are told apart, of equalised pictures (N, H, W) or (N, H, W, 3)."""
+    return np.asarray(_run(network.features, pictures, BATCH).numpy())
 
 
 @torch.inference_mode()

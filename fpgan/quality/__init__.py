@@ -1,0 +1,1 @@
+"""How much translated eyes look like those of the target domain: numbers."""

@@ -1,0 +1,51 @@
+"""How often a translated eye is taken for one of the target domain: a classifier two-sample test
+(Lopez-Paz, Oquab, ICLR 2017)."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fpgan.eyes import Eyes
+from fpgan.networks.inference import judge_domain
+from fpgan.quality.parts import person_parts
+from fpgan.training.domain_classifier import train_domain_classifier
+
+FOLDS = 3
+
+
+def taken_for_target(candidates: Eyes, target: Eyes, *, seed: int, device: torch.device) -> float:
+    """The share of `candidates` that a classifier takes for target eyes: 0.5 where it can only guess, 0 where
+    it always tells. Above 0.5 what it has learned of some persons misleads it about others.
+
+    Classifiers are trained on all folds but one and judge that one. Persons are in one fold only; the eyes of
+    a set of one person are folded at random. The threshold is the one at which as large a share of the target
+    eyes is rejected, so that a bias of the classifier towards either set changes nothing. The fewer the eyes,
+    the less a classifier learns from them and the higher the share: compare only sets of the same sizes.
+    """
+    folds = min([FOLDS, *(n for n in map(_persons, (candidates, target)) if n > 1)])
+    fold_c, fold_t = (person_parts(eyes.person, folds, seed) for eyes in (candidates, target))
+    shares = []
+    for fold in range(folds):
+        here, there = fold_c == fold, fold_t == fold
+        judge = train_domain_classifier(
+            target.image[~there], candidates.image[~here], seed=seed, device=device
+        )
+        shares.append(
+            equal_error_rate(
+                judge_domain(judge, target.image[there]), judge_domain(judge, candidates.image[here])
+            )
+        )
+    return float(np.average(shares, weights=np.bincount(fold_c, minlength=folds)))
+
+
+def equal_error_rate(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> float:
+    """The share of scores on the wrong side of the threshold at which it is the same for both."""
+    thresholds = np.unique(np.concatenate([positive, negative]))
+    missed = np.searchsorted(np.sort(positive), thresholds) / len(positive)
+    taken = 1 - np.searchsorted(np.sort(negative), thresholds) / len(negative)
+    nearest = np.abs(missed - taken).argmin()
+    return float((missed[nearest] + taken[nearest]) / 2)
+
+
+def _persons(eyes: Eyes) -> int:
+    return len(np.unique(eyes.person))
