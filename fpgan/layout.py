@@ -11,6 +11,7 @@ GENERATORS = {"s2r": Path("models/gan/G.safetensors"), "r2s": Path("models/gan/F
 TRANSLATED = {"s2r": Path("data/translated/s2r/eyes.h5"), "r2s": Path("data/translated/r2s/eyes.h5")}
 RESULTS = Path("results")
 METRICS = RESULTS / "evaluate" / "metrics.json"
+EVALUATION = RESULTS / "evaluate" / "evaluation.h5"
 
 
 def gaze_net(trained_on: str) -> Path:
