@@ -1,9 +1,9 @@
 """The record of an evaluation: one HDF5 file with all that evaluations are compared by.
 
-Layout: the root's attributes `format`, `name`, `protocol` and `test_digest` are text; `seeds`, `skipped`,
-`scores` and `params` are JSON. Datasets `person` (N,), `gaze` (N, 2) and `head` (N, 2) describe the real test
-eyes; the group `estimates` holds a dataset a protocol; `shown/s2r` and `shown/r2s` hold what
-`Shown` does. What is not known is NaN.
+Layout: `name`, `protocol`, `seeds`, `test_digest`, `skipped`, `scores` and `params` are JSON; `person` (N,),
+`gaze` (N, 2) and `head` (N, 2) describe the real test eyes; the group `estimates` holds a dataset a protocol;
+`shown/s2r` and `shown/r2s` hold what `Shown` does. What is not known is NaN. Text is of fixed length: of
+variable length, HDF5 never comes back from reading some damaged files.
 """
 
 import hashlib
@@ -21,6 +21,16 @@ from fpgan.eyes import DAMAGED, LANDMARKS, Eyes, check_links, check_stored
 
 FORMAT = "fpgan evaluation 1"
 DIRECTIONS = ("s2r", "r2s")
+JSON = {
+    "name": str,
+    "protocol": str,
+    "seeds": list,
+    "test_digest": str,
+    "skipped": dict,
+    "scores": dict,
+    "params": dict,
+}
+KINDS = {"f": "real numbers", "u1": "bytes", "S": "text of fixed length"}
 Shape = tuple[int | None, ...]  # None: any length
 
 
@@ -88,12 +98,10 @@ def save_evaluation(path: Path, evaluation: Evaluation) -> None:
     partial = path.with_name(path.name + ".partial")
     try:
         with h5py.File(partial, "w") as file:
-            file.attrs["format"] = FORMAT
-            for name in ("name", "protocol", "test_digest"):
-                file.attrs[name] = getattr(evaluation, name)
-            for name in ("seeds", "skipped", "scores", "params"):
-                file.attrs[name] = json.dumps(getattr(evaluation, name))
-            file.create_dataset("person", data=evaluation.person.astype(object), dtype=h5py.string_dtype())
+            file.attrs["format"] = np.bytes_(FORMAT)
+            for name in JSON:
+                file[name] = np.bytes_(json.dumps(getattr(evaluation, name)))
+            file["person"] = np.char.encode(evaluation.person, "utf-8")
             file["gaze"], file["head"] = evaluation.gaze, evaluation.head
             estimates = file.create_group("estimates", track_order=True)
             for protocol, angles in evaluation.estimates.items():
@@ -111,8 +119,8 @@ def save_evaluation(path: Path, evaluation: Evaluation) -> None:
 def load_evaluation(path: Path) -> Evaluation:
     """Reads a record.
 
-    Raises InputError, naming the file and what is wrong in it, when it is absent, is no such record, or an
-    attribute or dataset is missing, damaged, of the wrong type or shape, or not in this file.
+    Raises InputError, naming the file and what is wrong in it, when it is absent, is no such record, or a
+    dataset is missing, damaged, of the wrong type or shape, or not in this file.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected the record of an evaluation (evaluation.h5)")
@@ -123,41 +131,36 @@ def load_evaluation(path: Path) -> Evaluation:
     with file:
         try:
             return _read_evaluation(path, file)
-        except DAMAGED as error:
+        except (*DAMAGED, MemoryError) as error:  # or of a length that no memory holds
             raise InputError(f"{path}: damaged record of an evaluation ({error})") from None
 
 
 def _read_evaluation(path: Path, file: h5py.File) -> Evaluation:
     written = file.attrs.get("format")
-    if not isinstance(written, str) or written != FORMAT:
+    if not isinstance(written, bytes) or written.decode() != FORMAT:
         raise InputError(f"{path}: not the record of an evaluation: its format is not '{FORMAT}'")
     check_links(f"{path}:", file)
-    seeds = _json(path, file, "seeds", list)
+    texts = {name: _json(path, file, name, kind) for name, kind in JSON.items()}
+    seeds = texts["seeds"]
     if not seeds or not all(type(seed) is int for seed in seeds):
-        raise InputError(f"{path}: the attribute 'seeds' is not a list of numbers")
-    person = _array(path, file, "person", "O", (None,))
+        raise InputError(f"{path}: 'seeds' is not a list of numbers")
+    person = np.char.decode(_array(path, file, "person", "S", (None,)), "utf-8")
     count = len(person)
     groups = {name: _group(path, file, name) for name in ("estimates", "shown")}
     return Evaluation(
-        name=_text(path, file, "name"),
-        protocol=_text(path, file, "protocol"),
-        seeds=tuple(seeds),
-        person=np.array([name.decode() for name in person], dtype=np.str_),
+        **(texts | {"seeds": tuple(seeds)}),
+        person=person,
         gaze=_array(path, file, "gaze", "f", (count, 2)),
         head=_array(path, file, "head", "f", (count, 2)),
-        test_digest=_text(path, file, "test_digest"),
         estimates={
             protocol: _read_estimates(path, groups["estimates"], protocol, len(seeds), count)
             for protocol in groups["estimates"]
         },
-        skipped=_json(path, file, "skipped", dict),
         shown={
             direction: _read_shown(path, _group(path, groups["shown"], direction))
             for direction in DIRECTIONS
             if direction in groups["shown"]
         },
-        scores=_json(path, file, "scores", dict),
-        params=_json(path, file, "params", dict),
     )
 
 
@@ -183,20 +186,14 @@ def _read_shown(path: Path, group: h5py.Group) -> Shown:
     )
 
 
-def _text(path: Path, file: h5py.File, name: str) -> str:
-    value = file.attrs.get(name)
-    if not isinstance(value, str):
-        raise InputError(f"{path}: the attribute '{name}' is missing or not text")
-    return value
-
-
 def _json(path: Path, file: h5py.File, name: str, kind: type) -> Any:
+    text = _array(path, file, name, "S", ()).item()
     try:
-        value = json.loads(_text(path, file, name))
+        value = json.loads(text)
     except ValueError as error:
-        raise InputError(f"{path}: the attribute '{name}' is not JSON ({error})") from None
+        raise InputError(f"{path}: '{name}' is not JSON ({error})") from None
     if not isinstance(value, kind):
-        raise InputError(f"{path}: the attribute '{name}' is not a JSON {kind.__name__}")
+        raise InputError(f"{path}: '{name}' is not a JSON {kind.__name__}")
     return value
 
 
@@ -209,7 +206,7 @@ def _group(path: Path, parent: h5py.Group, name: str) -> h5py.Group:
 
 
 def _array(path: Path, group: h5py.Group, name: str, kind: str, shape: Shape) -> NDArray:
-    """A dataset of floats ("f", as float32), bytes ("u1") or text ("O")."""
+    """A dataset of one of `KINDS`; real numbers as float32."""
     where = f"{path}: '{_place(group, name)}'"
     data = group.get(name)
     if not isinstance(data, h5py.Dataset):
@@ -220,10 +217,8 @@ def _array(path: Path, group: h5py.Group, name: str, kind: str, shape: Shape) ->
     if not fits:
         expected = ", ".join("any" if length is None else str(length) for length in shape)
         raise InputError(f"{where} has shape {data.shape}; expected ({expected})")
-    right = data.dtype.kind == kind if kind in "fO" else data.dtype == np.dtype(kind)
-    if not right or (kind == "O" and h5py.check_string_dtype(data.dtype) is None):
-        expected = {"f": "real numbers", "u1": "bytes", "O": "text"}[kind]
-        raise InputError(f"{where} is {data.dtype}; expected {expected}")
+    if (data.dtype.str[1:] if kind == "u1" else data.dtype.kind) != kind:
+        raise InputError(f"{where} is {data.dtype}; expected {KINDS[kind]}")
     check_stored(where, data)
     return np.asarray(data[()], np.float32) if kind == "f" else np.asarray(data[()])
 
