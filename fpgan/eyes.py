@@ -22,7 +22,7 @@ from fpgan.errors import InputError
 LANDMARKS = 18  # 8 on the eyelid margin, 8 on the iris edge, the iris centre, the eyeball centre
 LABELS = {"gaze": (2,), "head": (2,), "landmarks": (LANDMARKS, 2)}
 BUFFERED_EYES = 256
-DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # what h5py raises on reading a damaged file
+DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # from h5py, of a damaged file
 
 
 @dataclass(frozen=True)
