@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fpgan.datasets.survey import Survey
 from fpgan.eyes import Eyes
-from fpgan.figures import draw_eye
+from fpgan.figures.eyes import draw_eye
 from fpgan.framing import CENTERED_RADIUS, WIDTH, Comparison, Framing
 from fpgan.inspection import CONTRADICTS, FOLLOWS, MPIIGAZE, angle_columns, following
 

@@ -2,56 +2,38 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from fpgan.errors import InputError
+from fpgan.evaluation.protocols import PROTOCOLS
 
-PROTOCOLS = {
-    "mean_gaze": "always the mean gaze, tested on R",
-    "no_adaptation": "trained on S, tested on R",
-    "forward": "trained on translated S, tested on R",
-    "backward": "trained on S, tested on translated R",
-    "real_bound": "trained on R, tested on R",
-    "mean_gaze_synthetic": "always the mean gaze, tested on S",
-    "synthetic": "trained on S, tested on S",
-}
+WIDTH = 116
 
 
 def evaluation_report(metrics: Path) -> str:
-    """The table of gaze errors with its protocol, and the pictures beside the metrics file.
+    """The table of gaze errors with its protocol and comparisons, and the pictures beside the metrics file.
 
     Raises InputError when there is no such file.
     """
     if not metrics.is_file():
         raise InputError(f"{metrics}: no such file; run `dvc repro` first")
     scores = json.loads(metrics.read_text())
-    errors, skipped = scores["gaze_error_degrees"], scores["skipped"]
-    table = Table(title="Gaze error, degrees (S synthetic, R real)", title_justify="left")
-    table.add_column("protocol")
-    table.add_column("what is measured")
-    for heading in ("mean", "median", "eyes"):
-        table.add_column(heading, justify="right")
-    for name, meaning in PROTOCOLS.items():
-        if name in errors:
-            row = errors[name]
-            table.add_row(
-                name.replace("_", " "),
-                meaning,
-                f"{row['mean']:.2f}",
-                f"{row['median']:.2f}",
-                str(row["eyes"]),
-            )
-        elif name in skipped:
-            table.add_row(name.replace("_", " "), f"skipped: {skipped[name]}", "-", "-", "-")
-    console = Console(width=100)
+    console = Console(width=WIDTH, highlight=False)
     with console.capture() as captured:
-        console.print(table)
+        console.print(_error_table(scores["gaze_error_degrees"], scores["skipped"]))
+        console.print(_footnote(scores["gaze_error_degrees"]))
         console.print(scores["protocol"])
+        if scores["against_no_adaptation"]:
+            console.print("\nAgainst no adaptation, on the same eyes:")
+        for name, found in scores["against_no_adaptation"].items():
+            console.print(f"  {_plain(name)}: {found['verdict']}")
+        console.print("\nWhat translation keeps:")
         for direction, kept in scores["preservation"].items():
             console.print(
-                f"{direction}: gaze drifts {kept['gaze_drift_degrees']:.2f} degrees, landmarks "
+                f"  {direction}: gaze drifts {kept['gaze_drift_degrees']:.2f} degrees, landmarks "
                 f"{kept['landmark_drift_pixels']:.2f} pixels; a pixel changes by {kept['change']:.0f} of 255 "
                 f"({kept['unchanged_share']:.0%} of the eyes hardly at all)"
             )
@@ -60,3 +42,41 @@ def evaluation_report(metrics: Path) -> str:
             if path.suffix in (".png", ".csv"):
                 console.print(f"  {path}")
     return captured.get()
+
+
+def _error_table(errors: dict[str, dict[str, Any]], skipped: dict[str, str]) -> Table:
+    table = Table(title="Gaze error, degrees (S synthetic, R real)", title_justify="left")
+    table.add_column("protocol")
+    table.add_column("what is measured")
+    headings = ("mean", "\N{PLUS-MINUS SIGN} seeds", "95 % interval", "median", "< 5°", "eyes")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, protocol in PROTOCOLS.items():
+        if name in errors:
+            row = errors[name]
+            table.add_row(
+                _plain(name),
+                protocol.meaning,
+                f"{row['mean']:.2f}",
+                "-" if row["spread"] is None else f"{row['spread']:.2f}",
+                f"{row['low']:.2f} to {row['high']:.2f}{'*' if row['over'] == 'eyes' else ''}",
+                f"{row['median']:.2f}",
+                f"{row['share_under_5']:.0%}",
+                str(row["eyes"]),
+            )
+        elif name in skipped:
+            table.add_row(_plain(name), f"skipped: {skipped[name]}", *["-"] * len(headings))
+    return table
+
+
+def _footnote(errors: dict[str, dict[str, Any]]) -> str:
+    """What the intervals are over."""
+    starred = any(row["over"] == "eyes" for row in errors.values())
+    over = "persons (* eyes, which are of one person or synthetic)" if starred else "persons"
+    if any(row["seeds"] > 1 for row in errors.values()):
+        return f"Intervals: bootstrap over {over} and over seeds."
+    return f"Intervals: bootstrap over {over}. With one seed the noise of training is not in them."
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")

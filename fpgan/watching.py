@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgan.evaluation import Features, feature_preservation, find_features, mean_change
+from fpgan.evaluation.preservation import Features, feature_preservation, find_features, mean_change
 from fpgan.eyes import Eyes
 from fpgan.gaze import angular_error
 from fpgan.networks.inference import translate_pictures

@@ -69,6 +69,7 @@ import sys
 for name in ("mlflow", "dvc", "typer", "pydantic", "albumentations", "rich", "yaml", "scipy", "matplotlib"):
     sys.modules[name] = None
 import fpgan.training.gan, fpgan.training.gaze, fpgan.training.landmarks
-import fpgan.translation, fpgan.evaluation, fpgan.networks.store, fpgan.splits
+import fpgan.translation, fpgan.evaluation.errors, fpgan.evaluation.preservation
+import fpgan.networks.store, fpgan.splits
 """
     subprocess.run([sys.executable, "-c", code], check=True)

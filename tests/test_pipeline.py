@@ -146,6 +146,7 @@ def test_evaluation_holds_every_protocol(project: Path) -> None:
         "no_adaptation",
         "forward",
         "backward",
+        "both",
         "real_bound",
         "mean_gaze_synthetic",
         "synthetic",
@@ -209,5 +210,6 @@ def test_the_users_own_data_leaves_the_sample_data_out(project: Path) -> None:
     (project / "params.yaml").write_text(text)
     scores = json.loads((project / "results/evaluate/metrics.json").read_text())
     assert set(scores["gaze_error_degrees"]) == {"mean_gaze_synthetic", "synthetic"}
-    assert set(scores["skipped"]) == {"mean_gaze", "no_adaptation", "forward", "backward", "real_bound"}
+    without_labels = {"mean_gaze", "no_adaptation", "forward", "backward", "both", "real_bound"}
+    assert set(scores["skipped"]) == without_labels
     assert scores["preservation"]["r2s"]["gaze_drift_degrees"] > 0

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fpgan.augmentation import Augment
-from fpgan.evaluation import gaze_errors
+from fpgan.evaluation.errors import gaze_estimates
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet, landmark_distance
 from fpgan.networks.inference import find_landmarks, translate_pictures
@@ -160,7 +160,7 @@ def fit_gaze(
 
 def test_gazenet_learns_and_a_killed_training_ends_as_an_unbroken_one(tmp_path: Path) -> None:
     unbroken, history = fit_gaze(tmp_path / "unbroken", Silent())
-    error = gaze_errors(unbroken, draw_eyes(100, seed=2)).mean
+    error = gaze_estimates([unbroken], draw_eyes(100, seed=2)).mean
     assert error < 5
     assert error == pytest.approx(min(row["validation_gaze_error_degrees"] for row in history), abs=1.5)
     with pytest.raises(Killed):

@@ -8,7 +8,8 @@ import numpy as np
 
 from fpgan.datasets.prepare import prepare
 from fpgan.eyes import load_eyes
-from fpgan.figures import eye_sheet, gaze_figure
+from fpgan.figures.eyes import eye_sheet
+from fpgan.figures.gaze import gaze_figure
 from fpgan.layout import PREPARED_REAL, PREPARED_SYNTHETIC
 from fpgan.params import Params
 from fpgan.stages.progress import progress_bar

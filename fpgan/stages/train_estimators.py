@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fpgan.augmentation import Augment
 from fpgan.datasets.parallel import available_cpus
 from fpgan.errors import InputError
-from fpgan.evaluation import gaze_errors
+from fpgan.evaluation.errors import gaze_estimates
 from fpgan.eyes import Eyes, load_eyes
 from fpgan.layout import LANDMARK_NET, PREPARED_REAL, PREPARED_SYNTHETIC, TRANSLATED, gaze_net
 from fpgan.networks.gazenet import GazeNet
@@ -82,11 +82,11 @@ def train_gaze_stage(params: Params, trained_on: Domain) -> str:
         scores = {
             "training_eyes": len(training),
             "validation_eyes": len(validation),
-            "validation_error_degrees": gaze_errors(network, validation).mean,
+            "validation_error_degrees": gaze_estimates([network], validation).mean,
         }
         # The test eyes of the estimator's own kind; other kinds are the evaluation's business.
         if len(test):
-            scores["test_error_degrees"] = gaze_errors(network, test).mean
+            scores["test_error_degrees"] = gaze_estimates([network], test).mean
         save_network(stage.output / output.name, network, arguments)
         stage.history(history)
         stage.score(scores)

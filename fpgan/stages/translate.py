@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from fpgan.figures import translation_sheet
+from fpgan.figures.eyes import translation_sheet
 from fpgan.layout import GENERATORS, PREPARED_REAL, PREPARED_SYNTHETIC, TRANSLATED
 from fpgan.networks.generator import Generator
 from fpgan.networks.store import load_network

@@ -1,12 +1,4 @@
-"""Figures from eyes and errors, each a matplotlib figure to be saved."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-import matplotlib
-
-matplotlib.use("Agg")  # figures go to files; no screen is needed
+"""Eye pictures with their gaze and landmarks, alone and beside their translations."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,12 +9,8 @@ from numpy.typing import NDArray
 from fpgan.eyes import LANDMARKS
 from fpgan.gaze import angles_to_vectors
 
-if TYPE_CHECKING:
-    from fpgan.evaluation import GazeErrors
-
 ARROW = 0.3  # length of a gaze arrow seen from the side, in picture widths
 COLUMNS = 8
-plt.rcParams.update({"figure.dpi": 130, "savefig.bbox": "tight", "font.size": 9})
 
 
 def draw_eye(
@@ -119,36 +107,3 @@ def translation_sheet(
 
 def _row(values: NDArray[np.floating] | None, row: int) -> NDArray[np.floating] | None:
     return None if values is None else values[row]
-
-
-def error_histograms(errors: dict[str, GazeErrors]) -> Figure:
-    """Angular errors of several protocols: a histogram and the cumulative share of eyes."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-    most = max(float(np.percentile(e.degrees, 99)) for e in errors.values())
-    for name, e in errors.items():
-        label = f"{name.replace('_', ' ')}: mean {e.mean:.1f}, median {e.median:.1f}"
-        left.hist(e.degrees, bins=np.linspace(0, most, 40), histtype="step", linewidth=1.4, label=label)
-        right.plot(np.sort(e.degrees), np.arange(1, len(e.degrees) + 1) / len(e.degrees), linewidth=1.4)
-    left.set(xlabel="angular error, degrees", ylabel="eyes")
-    left.legend(fontsize=8, frameon=False)
-    right.set(xlabel="angular error, degrees", ylabel="share of eyes below", xlim=(0, most), ylim=(0, 1))
-    right.grid(alpha=0.3)
-    return figure
-
-
-def gaze_figure(gazes: dict[str, NDArray[np.floating]]) -> Figure:
-    """Gaze distributions of several eye sets, each (N, 2) in radians: where they overlap, and each angle."""
-    figure, (plane, pitch, yaw) = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
-    most = max(float(np.abs(np.degrees(gaze)).max()) for gaze in gazes.values())
-    bins = np.linspace(-most, most, 60)
-    for name, gaze in gazes.items():
-        degrees = np.degrees(gaze)
-        plane.plot(degrees[:, 1], degrees[:, 0], ".", markersize=2, alpha=0.4, label=name)
-        for axes, column in ((pitch, 0), (yaw, 1)):
-            axes.hist(degrees[:, column], bins=bins, histtype="step", density=True, linewidth=1.4, label=name)
-    plane.set(xlabel="yaw, degrees (+: image left)", ylabel="pitch, degrees (+: up)", aspect="equal")
-    plane.invert_xaxis()  # so that an eye looking to the image's left is on the left
-    pitch.set(xlabel="gaze pitch, degrees (+: up)", ylabel="density")
-    yaw.set(xlabel="gaze yaw, degrees (+: image left)")
-    yaw.legend(frameon=False)
-    return figure

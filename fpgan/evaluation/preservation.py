@@ -1,40 +1,16 @@
-"""What a gaze estimator or a translation is worth: numbers."""
+"""What translation leaves of an eye."""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgan.eyes import Eyes
-from fpgan.gaze import angles_to_vectors, angular_error, vectors_to_angles
+from fpgan.gaze import angular_error
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet, landmark_distance
 from fpgan.networks.inference import estimate_gaze, find_landmarks
 
 UNCHANGED = 2.0  # grey levels: a mean change below this is an eye that was not translated
-
-
-class GazeErrors(NamedTuple):
-    """Angular errors of one estimator on one set of eyes."""
-
-    degrees: NDArray[np.floating]
-    """(N,) of every eye."""
-    person: NDArray[np.str_]
-    """(N,)"""
-
-    @property
-    def mean(self) -> float:
-        return float(self.degrees.mean())
-
-    @property
-    def median(self) -> float:
-        return float(np.median(self.degrees))
-
-    def by_person(self) -> dict[str, float]:
-        """Mean error in degrees of every person."""
-        return {
-            name: float(self.degrees[self.person == name].mean()) for name in np.unique(self.person).tolist()
-        }
 
 
 class Features(NamedTuple):
@@ -57,21 +33,6 @@ class Preservation(NamedTuple):
     """Share of eyes changed by less than `UNCHANGED` grey levels."""
     diversity: float
     """How much translations differ from each other, as a share of how much their sources do: 0 when alike."""
-
-
-def gaze_errors(network: GazeNet, eyes: Eyes) -> GazeErrors:
-    """Errors of an estimator on eyes whose gaze is known."""
-    return GazeErrors(angular_error(estimate_gaze(network, eyes.image), eyes.gaze), eyes.person)
-
-
-def constant_errors(gaze: NDArray[np.floating], eyes: Eyes) -> GazeErrors:
-    """Errors of always answering one gaze (2,), pitch and yaw in radians."""
-    return GazeErrors(angular_error(np.broadcast_to(gaze, eyes.gaze.shape), eyes.gaze), eyes.person)
-
-
-def mean_gaze(gaze: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The mean direction (2,) of gazes (N, 2), pitch and yaw in radians."""
-    return vectors_to_angles(angles_to_vectors(gaze.astype(np.float64)).mean(axis=0))
 
 
 def find_features(gaze_net: GazeNet, landmark_net: LandmarkNet, pictures: NDArray[np.uint8]) -> Features:

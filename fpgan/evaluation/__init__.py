@@ -1,0 +1,1 @@
+"""What estimators and translations are worth: numbers, and how sure they are."""
