@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fpgan.errors import InputError
+from fpgan.evaluation import statistics
+from fpgan.evaluation.errors import Estimates
 from fpgan.evaluation_record import DIRECTIONS, Evaluation, Shown
-from fpgan.gaze import angular_error
 from fpgan.nested import flatten
 
 REFERENCES = ("mean_gaze", "real_bound")  # protocols that say what to compare with, not how well a run does
-RESAMPLES = 10_000
 ABSENT = "-"
-Degrees = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -41,12 +39,12 @@ class MeanError(NamedTuple):
     spread: float | None
     """Standard deviation of the mean error over seeds; None of a single seed."""
     low: float
-    """Of the 95 % interval over persons."""
+    """Of the 95 % interval."""
     high: float
 
 
 class PairedTest(NamedTuple):
-    """A run's error less the first run's, on the same eyes."""
+    """A run's error against the first run's, on the same eyes."""
 
     run: str
     protocol: str
@@ -54,14 +52,7 @@ class PairedTest(NamedTuple):
     first_protocol: str
     best: bool
     """Whether both protocols are the best of their runs."""
-    difference: float
-    """Mean, degrees: negative when the run errs less than the first."""
-    low: float
-    """Degrees; of its 95 % interval over persons."""
-    high: float
-    """Degrees."""
-    verdict: str
-    """In words."""
+    found: statistics.Comparison
 
 
 @dataclass(frozen=True)
@@ -81,7 +72,7 @@ class Comparison:
     omitted: list[str]
     """In words: what could not be compared, and why."""
     persons: int
-    """That the intervals are over."""
+    """Among the test eyes with labels."""
 
     @property
     def protocols(self) -> list[str]:
@@ -97,19 +88,18 @@ def compare(runs: Sequence[ComparedRun]) -> Comparison:
     for run in runs[1:]:
         if difference := _test_difference(runs[0].evaluation, run.evaluation):
             raise InputError(f"{run.label} was not tested on the same eyes as {runs[0].label}: {difference}")
-    degrees = [eye_errors(run.evaluation) for run in runs]
-    person = runs[0].evaluation.person
-    errors = [{name: _mean_error(found, person) for name, found in each.items()} for each in degrees]
+    estimates = [_estimates(run.evaluation) for run in runs]
+    errors = [{name: _mean_error(found) for name, found in each.items()} for each in estimates]
     shown, omitted = _common_sheets(runs)
     return Comparison(
         list(runs),
         errors,
         [preservation(run.evaluation.scores) for run in runs],
-        _paired_tests(runs, degrees, errors),
+        _paired_tests(runs, estimates, errors),
         differing_params([run.evaluation.params for run in runs]),
         shown,
         omitted,
-        len(np.unique(person)),
+        len(np.unique(runs[0].evaluation.person)),
     )
 
 
@@ -130,21 +120,29 @@ def _test_difference(first: Evaluation, other: Evaluation) -> str | None:
     return None
 
 
-def eye_errors(evaluation: Evaluation) -> dict[str, Degrees]:
-    """Angular errors (seeds, N) in degrees, by protocol."""
-    return {name: angular_error(found, evaluation.gaze) for name, found in evaluation.estimates.items()}
+def _estimates(evaluation: Evaluation) -> dict[str, Estimates]:
+    return {
+        name: Estimates(gaze, evaluation.gaze, evaluation.person)
+        for name, gaze in evaluation.estimates.items()
+    }
+
+
+def _mean_error(estimates: Estimates) -> MeanError:
+    interval = statistics.mean_interval(estimates)
+    return MeanError(estimates.mean, estimates.spread, interval.low, interval.high)
 
 
 def _paired_tests(
-    runs: Sequence[ComparedRun], degrees: Sequence[dict[str, Degrees]], errors: Sequence[dict[str, MeanError]]
+    runs: Sequence[ComparedRun],
+    estimates: Sequence[dict[str, Estimates]],
+    errors: Sequence[dict[str, MeanError]],
 ) -> list[PairedTest]:
     """Of every run against the first: the best protocols of both, then every protocol they share."""
-    person = runs[0].evaluation.person
-    first_best = best_protocol(errors[0])
+    first, first_best = estimates[0], best_protocol(errors[0])
     tests = []
-    for run, found, means in zip(runs[1:], degrees[1:], errors[1:], strict=True):
+    for run, own, means in zip(runs[1:], estimates[1:], errors[1:], strict=True):
         best = (best_protocol(means), first_best)
-        pairs = dict.fromkeys([best, *((name, name) for name in found)])
+        pairs = dict.fromkeys([best, *((name, name) for name in own)])
         tests += [
             PairedTest(
                 run.label,
@@ -152,10 +150,10 @@ def _paired_tests(
                 runs[0].label,
                 first_name,
                 (name, first_name) == best,
-                *_paired(found[name], degrees[0][first_name], person),
+                statistics.compare(own[name], first[first_name]),
             )
             for name, first_name in pairs
-            if name in found and first_name in degrees[0] and name not in REFERENCES
+            if name in own and first_name in first and name not in REFERENCES
         ]
     return tests
 
@@ -225,27 +223,3 @@ def table(comparison: Comparison) -> list[dict[str, str]]:
             zip(comparison.runs, comparison.errors, comparison.preservation, strict=True)
         )
     ]
-
-
-def _mean_error(degrees: Degrees, person: NDArray[np.str_]) -> MeanError:
-    by_seed = degrees.mean(axis=1)
-    spread = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None
-    return MeanError(float(degrees.mean()), spread, *_interval(degrees.mean(axis=0), person))
-
-
-def _paired(degrees: Degrees, other: Degrees, person: NDArray[np.str_]) -> tuple[float, float, float, str]:
-    differences = degrees.mean(axis=0) - other.mean(axis=0)
-    mean, (low, high) = float(differences.mean()), _interval(differences, person)
-    ends = sorted((abs(low), abs(high))) if low * high > 0 else sorted((low, high))
-    more = "more" if low * high > 0 else "no more"
-    words = f"{'lower' if mean < 0 else 'higher'} by {abs(mean):.2f} degrees"
-    return mean, low, high, f"{words} ({ends[0]:.2f} to {ends[1]:.2f}), {more} than noise"
-
-
-def _interval(values: Degrees, person: NDArray[np.str_]) -> tuple[float, float]:
-    """95 % interval of the mean of values (N,): persons are drawn with replacement, with all their eyes."""
-    _, who, counts = np.unique(person, return_inverse=True, return_counts=True)
-    sums = np.bincount(who, weights=values)
-    drawn = np.random.default_rng(0).integers(0, len(sums), (RESAMPLES, len(sums)))
-    low, high = np.percentile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), (2.5, 97.5))
-    return float(low), float(high)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from fpgan.evaluation_record import Shown
 from fpgan.eyes import LANDMARKS
-from fpgan.figures import draw_eye
+from fpgan.figures.eyes import draw_eye
 
 ROWS = 8
 COLUMN_INCHES = 1.7

@@ -10,10 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from fpgan.comparison import REFERENCES, Comparison, MeanError, best_protocol, table
-from fpgan.report import PROTOCOLS
+from fpgan.evaluation.protocols import PROTOCOLS
 
 WIDTH = 100  # characters of the console's text
-FEW_PERSONS = 6
 MOST_NAMED = 3  # runs, in the title
 DIRECTIONS = {"s2r": "synthetic to real", "r2s": "real to synthetic"}
 
@@ -33,7 +32,9 @@ def comparison_page(
     return environment.get_template("comparison_report.html").render(
         title=_title(comparison),
         comparison=comparison,
-        protocols={name: PROTOCOLS.get(name, "") for name in comparison.protocols},
+        protocols={
+            name: PROTOCOLS[name].meaning if name in PROTOCOLS else "" for name in comparison.protocols
+        },
         references=REFERENCES,
         bests=[best_protocol(errors) for errors in comparison.errors],
         preserved=(preserved := _preserved(comparison)),
@@ -79,7 +80,7 @@ def comparison_text(comparison: Comparison) -> str:
     for test in comparison.tests:
         lines += textwrap.wrap(
             f"{test.run}, {spaced(test.protocol)}, against {test.first}, {spaced(test.first_protocol)}"
-            f"{' (the best of each)' if test.best else ''}: {test.verdict}.",
+            f"{' (the best of each)' if test.best else ''}: {test.found.verdict}.",
             WIDTH,
             subsequent_indent="  ",
         )
@@ -101,11 +102,10 @@ def uncertainty(comparison: Comparison) -> str:
     """What the intervals are over, in words."""
     if not comparison.persons:
         return ""
-    few = ": few, so take them as rough" if comparison.persons < FEW_PERSONS else ""
+    over = f"over {comparison.persons} persons" if comparison.persons > 1 else "over the eyes of one person"
     seeds = min(len(run.evaluation.seeds) for run in comparison.runs)
     noise = " Of a run of one seed the noise of training is not in them." if seeds == 1 else ""
-    persons = "1 person" if comparison.persons == 1 else f"{comparison.persons} persons"
-    return f"After ± the standard deviation over seeds, below a 95 % interval over {persons}{few}.{noise}"
+    return f"After ± the standard deviation over seeds; below the 95 % interval, {over} and seeds.{noise}"
 
 
 def spaced(name: str) -> str:

@@ -150,7 +150,7 @@ def _read_evaluation(path: Path, file: h5py.File) -> Evaluation:
     return Evaluation(
         **(texts | {"seeds": tuple(seeds)}),
         person=person,
-        gaze=_array(path, file, "gaze", "f", (count, 2)),
+        gaze=_finite_angles(path, file, "gaze", (count, 2)),
         head=_array(path, file, "head", "f", (count, 2)),
         estimates={
             protocol: _read_estimates(path, groups["estimates"], protocol, len(seeds), count)
@@ -165,11 +165,18 @@ def _read_evaluation(path: Path, file: h5py.File) -> Evaluation:
 
 
 def _read_estimates(path: Path, group: h5py.Group, protocol: str, seeds: int, count: int) -> NDArray:
-    angles = _array(path, group, protocol, "f", (None, count, 2))
+    angles = _finite_angles(path, group, protocol, (None, count, 2))
     if len(angles) not in (1, seeds):
         raise InputError(f"{path}: '{_place(group, protocol)}' is of {len(angles)} seeds, not of {seeds}")
+    if not count:
+        raise InputError(f"{path}: '{_place(group, protocol)}' holds estimates on no eyes")
+    return angles
+
+
+def _finite_angles(path: Path, group: h5py.Group, name: str, shape: Shape) -> NDArray:
+    angles = _array(path, group, name, "f", shape)
     if not np.isfinite(angles).all():
-        raise InputError(f"{path}: '{_place(group, protocol)}' holds estimates that are not finite")
+        raise InputError(f"{path}: '{_place(group, name)}' holds angles that are not finite")
     return angles
 
 

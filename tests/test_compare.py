@@ -158,7 +158,7 @@ DAMAGES: dict[str, tuple[Any, str]] = {
     ),
     "not finite": (
         lambda file: put(file, "estimates/forward", np.full((2, 60, 2), np.nan)),
-        "'estimates/forward' holds estimates that are not finite",
+        "'estimates/forward' holds angles that are not finite",
     ),
     "rows": (lambda file: put(file, "shown/s2r/gaze", np.zeros((2, 2))), "'shown/s2r/gaze' has shape"),
     "pictures": (lambda file: put(file, "shown/s2r/source", np.zeros((3, 20, 32))), "expected bytes"),
@@ -264,13 +264,15 @@ def test_errors_and_paired_tests_find_what_is_better() -> None:
     better = tests["better", "backward"]
     assert better.best
     assert not tests["better", "forward"].best
-    assert better.difference == pytest.approx(
+    assert better.found.difference == pytest.approx(
         by_run["better"]["backward"].mean - by_run["default"]["backward"].mean
     )
-    assert better.high < 0
-    assert "more than noise" in better.verdict
+    assert better.found.high < 0
+    assert "more than noise" in better.found.verdict
     same_networks = compared(evaluate(), replace(evaluate(), name="copy")).tests
-    assert all(test.difference == 0 and "no more than noise" in test.verdict for test in same_networks)
+    assert all(
+        test.found.difference == 0 and "no more than noise" in test.found.verdict for test in same_networks
+    )
 
 
 def test_best_protocols_are_compared_where_they_are_not_the_same() -> None:
