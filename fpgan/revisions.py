@@ -4,6 +4,9 @@ from pathlib import Path
 
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.repo.brancher import switch
+from dvc.scm import NoSCM, resolve_rev
 
 from fpgan.errors import InputError
 
@@ -11,7 +14,8 @@ from fpgan.errors import InputError
 def commit_of(revision: str) -> str | None:
     """The git commit of a revision; None when there is no such revision, or no repository here."""
     try:
-        return str(DVCFileSystem(".", rev=revision).repo.get_rev())
+        scm = Repo().scm
+        return None if isinstance(scm, NoSCM) else str(resolve_rev(scm, revision))
     except DvcException:
         return None
 
@@ -22,14 +26,16 @@ def read_at_revision(path: Path, revision: str, folder: Path) -> Path | None:
     It comes from git, or else from DVC's cache or remote. None when it did not exist then; raises InputError
     when it did and neither has it.
     """
-    files = DVCFileSystem(".", rev=revision)
-    if not files.exists(path.as_posix()):
-        return None
-    try:
-        files.get_file(path.as_posix(), str(folder / path.name))
-    except (OSError, DvcException) as error:
-        raise InputError(
-            f"{revision}: {path} of that revision is not in DVC's cache ({error}); get it with "
-            f"`git checkout {revision}` and `dvc pull`, or make it again there with `dvc repro`"
-        ) from None
+    repository = Repo()
+    with switch(repository, revision):
+        files = DVCFileSystem(repo=repository)
+        if not files.exists(path.as_posix()):
+            return None
+        try:
+            files.get_file(path.as_posix(), str(folder / path.name))
+        except (OSError, DvcException) as error:
+            raise InputError(
+                f"{revision}: {path} of that revision is not in DVC's cache ({error}); get it with "
+                f"`git checkout {revision}` and `dvc pull`, or make it again there with `dvc repro`"
+            ) from None
     return folder / path.name

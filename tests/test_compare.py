@@ -533,6 +533,10 @@ def test_ids_that_start_alike_are_named(project: Path, monkeypatch: pytest.Monke
 
 def test_revisions_are_read_from_git_and_the_cache(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / ".dvc").rmdir()
+    inner = project / "inner"  # a project need not be the whole repository
+    inner.mkdir()
+    (project / "mlflow.db").rename(inner / "mlflow.db")
+    monkeypatch.chdir(inner)
     for name in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{name}_NAME", "a")
         monkeypatch.setenv(f"GIT_{name}_EMAIL", "a@b")
@@ -540,9 +544,9 @@ def test_revisions_are_read_from_git_and_the_cache(project: Path, monkeypatch: p
     def call(*arguments: str) -> None:
         subprocess.run([sys.executable, "-m", *arguments] if arguments[0] == "dvc" else arguments, check=True)
 
-    call("git", "init", "-q", "-b", "main")
-    call("dvc", "init", "-q")
-    (project / ".gitignore").write_text("mlflow.db\nmlartifacts\n.fpgan\n/evaluate\n")
+    call("git", "init", "-q", "-b", "main", str(project))
+    call("dvc", "init", "-q", "--subdir")
+    (inner / ".gitignore").write_text("mlflow.db\nmlartifacts\n.fpgan\n/evaluate\n")
     call("git", "add", "-A")
     call("git", "commit", "-qm", "empty")
     call("git", "tag", "empty")
@@ -552,7 +556,7 @@ def test_revisions_are_read_from_git_and_the_cache(project: Path, monkeypatch: p
     call("git", "commit", "-qm", "old")
     call("git", "tag", "old")
     save_evaluation(EVALUATION, evaluate("new"))
-    save_evaluation(project / "elsewhere.h5", evaluate("elsewhere"))
+    save_evaluation(inner / "elsewhere.h5", evaluate("elsewhere"))
     report = say("old", "elsewhere.h5")
     assert "elsewhere, backward, against old" in report
     page = Page(Path("results/compare/report.html").read_text()).text
@@ -561,7 +565,7 @@ def test_revisions_are_read_from_git_and_the_cache(project: Path, monkeypatch: p
     assert made[:12] in page
     with pytest.raises(InputError, match=r"empty: that revision has no results/evaluate/evaluation\.h5"):
         say("old", "empty")
-    for cached in (project / ".dvc/cache/files").rglob("*"):
+    for cached in (inner / ".dvc/cache/files").rglob("*"):
         if cached.is_file():
             cached.unlink()
     with pytest.raises(InputError, match=r"not in DVC's cache .* `dvc pull`"):

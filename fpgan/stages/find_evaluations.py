@@ -65,11 +65,20 @@ def find_evaluation(given: str, folder: Path) -> FoundEvaluation:
 
 
 def _from_file(given: str, path: Path, commit: str | None = None) -> FoundEvaluation:
-    evaluation = load_evaluation(path)
+    evaluation = _load(given, path)
     record = path.with_name("run.json")
     run_id = json.loads(record.read_text())["run_id"] if record.is_file() else None
     run = find_run(run_id) if run_id else None
     return FoundEvaluation(given, evaluation, run_id, commit or (run.commit if run else None), run)
+
+
+def _load(given: str, path: Path) -> Evaluation:
+    try:
+        return load_evaluation(path)
+    except InputError as error:
+        if given == str(path):
+            raise
+        raise InputError(f"{given}: {error}") from None  # a fetched file's own path tells the user nothing
 
 
 def _from_run(given: str, run: LoggedRun, folder: Path) -> FoundEvaluation:
@@ -87,7 +96,7 @@ def _from_run(given: str, run: LoggedRun, folder: Path) -> FoundEvaluation:
         raise InputError(
             f"{given}: the run {evaluated.id} ({evaluated.stage}) holds no {EVALUATION.name}; evaluate again"
         )
-    return FoundEvaluation(given, load_evaluation(path), evaluated.id, evaluated.commit, evaluated)
+    return FoundEvaluation(given, _load(given, path), evaluated.id, evaluated.commit, evaluated)
 
 
 def _newest_descendant(run: LoggedRun) -> LoggedRun | None:
