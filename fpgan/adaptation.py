@@ -36,10 +36,10 @@ def known_labels(eyes: Eyes) -> Labels:
 def estimate_labels(
     eyes: Eyes, gaze_net: GazeNet, head_net: GazeNet | None, generator: Generator | None
 ) -> Labels:
-    """Labels (N, 4) of real eyes: their gaze as `gaze_net` sees it, and their head pose.
+    """Labels (N, 4) of real eyes: their gaze as an estimator sees it, and their head pose.
 
-    A known head pose stays; where it is not known `head_net` finds it. With a generator F: R -> S the networks
-    see the eyes' translations, whose domain they were trained on.
+    A known head pose stays; where it is not known `head_net` finds it. With a generator F: R -> S the
+    networks see the eyes' translations, whose domain they were trained on.
     """
     pictures = translate_pictures(generator, eyes.image) if generator else eyes.image
     labels = known_labels(eyes)
@@ -53,8 +53,8 @@ def estimate_labels(
 def draw_labels(labels: Labels, count: int, seed: int) -> Labels:
     """`count` labels (count, D) distributed as those given (N, D), none of them twice.
 
-    The smoothed bootstrap with the variance kept (Silverman, Young, Biometrika 1987): rows drawn at random, and
-    moved at random by Scott's bandwidth.
+    The smoothed bootstrap with the variance kept (Silverman, Young, Biometrika 1987): rows drawn at random,
+    and moved at random by Scott's bandwidth.
     """
     random = np.random.default_rng(seed)
     known = labels[np.isfinite(labels).all(axis=1)]
@@ -68,8 +68,9 @@ def draw_labels(labels: Labels, count: int, seed: int) -> Labels:
 def choose_rows(labels: Labels, wanted: Labels) -> NDArray[np.int64]:
     """Rows of synthetic eyes with labels (M, 4) that together are distributed as `wanted` (N, 4).
 
-    Each wanted label gets the nearest eye that is not taken yet; when a tenth of them finds none near, what is
-    left would no longer look like them, and choosing ends. Angles that one side does not know are passed over.
+    Each wanted label gets the nearest eye that is not taken yet; when a tenth of them finds none near, what
+    is left would no longer look like them, and choosing ends. Angles that one side does not know do not
+    count.
     """
     known = np.isfinite(labels).any(axis=0) & np.isfinite(wanted).any(axis=0)
     scale = np.array([1, 1, HEAD_WEIGHT, HEAD_WEIGHT])[known]
@@ -96,14 +97,14 @@ def choose_rows(labels: Labels, wanted: Labels) -> NDArray[np.int64]:
 
 def label_distance(labels: Labels, others: Labels) -> float:
     """How far two label distributions, of gaze and where both know it of the head, are apart: the mean
-    distance in degrees by which labels would have to be moved, seen along any direction (sliced Wasserstein)."""
+    distance in degrees by which labels would have to be moved, along any direction (sliced Wasserstein)."""
     known = np.isfinite(labels).any(axis=0) & np.isfinite(others).any(axis=0)
     one, other = (found[:, known][np.isfinite(found[:, known]).all(axis=1)] for found in (labels, others))
     return sliced_wasserstein_distance(np.degrees(one), np.degrees(other))
 
 
 class SimulatorSettings(NamedTuple):
-    """Centre and largest deviation, in degrees, of what UnityEyes draws uniformly, in this project's signs."""
+    """Centre and largest deviation, in degrees, of what UnityEyes draws uniformly; signs are ours."""
 
     head_pitch: tuple[float, float]
     """Of the head before the camera."""

@@ -263,6 +263,30 @@ def evaluate(
 
 
 @app.command(rich_help_panel=RESULTS)
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Two or more evaluations: MLflow run ids (or their first digits), DVC revisions, or "
+            "evaluation.h5 files. All others are compared with the first.",
+            metavar="RUN...",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("results/compare"),
+    arrows: Annotated[bool, typer.Option(help="Draw gaze arrows in the sheets.")] = True,
+    landmarks: Annotated[bool, typer.Option(help="Draw landmarks in the sheets.")] = False,
+    params: ParamsOption = DEFAULT_PARAMS,
+    changes: SetOption = None,
+) -> None:
+    """Compare evaluations: errors, paired tests, the same eyes side by side, and what parameters differ."""
+    loaded = _load(params, changes)
+    from fpgan.stages.compare import compare_evaluations
+
+    print(compare_evaluations(runs, loaded, out, arrows=arrows, landmarks=landmarks))
+
+
+@app.command(rich_help_panel=RESULTS)
 def report(variant: VariantOption = None, test_person: PersonOption = None) -> None:
     """Print the last evaluation again, and where its pictures are."""
     from fpgan.layout import Branch

@@ -22,7 +22,7 @@ from fpgan.errors import InputError
 LANDMARKS = 18  # 8 on the eyelid margin, 8 on the iris edge, the iris centre, the eyeball centre
 LABELS = {"gaze": (2,), "head": (2,), "landmarks": (LANDMARKS, 2)}
 BUFFERED_EYES = 256
-DAMAGED = (OSError, RuntimeError, KeyError, ValueError)  # what h5py raises on reading a damaged file
+DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # from h5py, of a damaged file
 
 
 @dataclass(frozen=True)
@@ -112,14 +112,14 @@ def person_groups(file: h5py.File) -> dict[str, h5py.Group]:
 def _check_layout(path: Path, file: h5py.File) -> None:
     if np.ndim(file.attrs.get("equalized", False)):
         raise InputError(f"{path}: the attribute 'equalized' is not true or false")
-    _check_links(f"{path}:", file)
+    check_links(f"{path}:", file)
     groups = person_groups(file)
     if not groups:
         raise InputError(f"{path}: holds no groups; expected one group a person (such as 'p00')")
     size: tuple[int, ...] | None = None
     for name, group in groups.items():
         where = f"{path}: group '{name}'"
-        _check_links(f"{where}:", group)
+        check_links(f"{where}:", group)
         image = group.get("image")
         if not isinstance(image, h5py.Dataset):
             raise InputError(f"{where} has no dataset 'image'")
@@ -130,7 +130,7 @@ def _check_layout(path: Path, file: h5py.File) -> None:
         if size is not None and image.shape[1:] != size:
             raise InputError(f"{where}: pictures are {image.shape[1:]}, those of the groups before it {size}")
         size = image.shape[1:]
-        _check_stored(f"{where}: 'image'", image)
+        check_stored(f"{where}: 'image'", image)
         for label, shape in LABELS.items():
             data = group.get(label)
             if data is None:
@@ -143,10 +143,10 @@ def _check_layout(path: Path, file: h5py.File) -> None:
                 )
             if len(data) != len(image):
                 raise InputError(f"{where}: {len(image)} pictures but {len(data)} rows of '{label}'")
-            _check_stored(f"{where}: '{label}'", data)
+            check_stored(f"{where}: '{label}'", data)
 
 
-def _check_links(where: str, group: h5py.Group) -> None:
+def check_links(where: str, group: h5py.Group) -> None:
     """Looks at the members' links without following them."""
     for name in group:
         if not (isinstance(name, str) and name.isprintable()):  # bytes where it is not UTF-8
@@ -155,7 +155,7 @@ def _check_links(where: str, group: h5py.Group) -> None:
             raise InputError(f"{where} '{name}' is a link; expected data in the file itself")
 
 
-def _check_stored(where: str, data: h5py.Dataset) -> None:
+def check_stored(where: str, data: h5py.Dataset) -> None:
     """Whether a dataset is all there: HDF5 reads what was never written, at any length, as zeros."""
     if data.is_virtual or data.external:
         raise InputError(f"{where} lies in other files; expected data in the file itself")

@@ -10,6 +10,7 @@ PREPARED_REAL = Path("data/prepared/mpiifacegaze/eyes.h5")
 ADAPTED = Path("data/adapted/eyes.h5")
 RESULTS = Path("results")
 GENERATORS = {"s2r": "G", "r2s": "F"}
+EVALUATION = RESULTS / "evaluate" / "evaluation.h5"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Branch:
         if self.variant:
             return Path("ablation") / self.variant
         return Path("cross_person") / self.test_person if self.test_person else Path()
+
+    @property
+    def name(self) -> str:
+        """As reports call it."""
+        return self.folder.as_posix() if self.labels else "default"
 
     @property
     def labels(self) -> dict[str, str]:

@@ -38,7 +38,7 @@ def evaluation_report(metrics: Path) -> str:
                 f"({kept['unchanged_share']:.0%} of the eyes hardly at all)"
             )
         console.print("\nPictures and tables:")
-        for path in sorted(metrics.parent.iterdir()):
+        for path in sorted(metrics.parent.rglob("*.*")):
             if path.suffix in (".png", ".csv"):
                 console.print(f"  {path}")
     return captured.get()

@@ -11,18 +11,23 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import mlflow
 import numpy as np
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
+from mlflow.entities import ViewType
 from numpy.typing import NDArray
 
 from fpgan.errors import Interrupted
+from fpgan.nested import flatten
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 
@@ -32,6 +37,33 @@ MAX_DIGEST_LENGTH = 36
 SYSTEM_METRICS_SECONDS = 5
 KEY_TAG = "fpgan.key"
 PICTURE_FILE = re.compile(r"(?P<name>.+)\+step\+(?P<step>\d+)\+.+\.webp")  # as MLflow names them
+
+
+@dataclass(frozen=True)
+class LoggedRun:
+    """A run as the store holds it."""
+
+    id: str
+    status: str
+    """MLflow's: RUNNING, FINISHED, FAILED, KILLED, ...; or DELETED."""
+    started: datetime
+    """Local time."""
+    tags: dict[str, str]
+
+    @property
+    def stage(self) -> str:
+        """The stage it ran, or else its name."""
+        return self.tags.get("stage") or self.tags.get("mlflow.runName", "")
+
+    @property
+    def commit(self) -> str | None:
+        """The git commit it ran at."""
+        return self.tags.get("git.commit")
+
+    @property
+    def upstream(self) -> set[str]:
+        """Ids of the runs that made its inputs."""
+        return {value for tag, value in self.tags.items() if tag.startswith("upstream.")}
 
 
 class Run:
@@ -80,7 +112,7 @@ class Run:
             self.tag("warnings", "\n".join([*lines, line])[:MAX_TAG_LENGTH])
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
-        """Copies a file to the run."""
+        """Copies a file, or a folder under its name, to the run."""
         mlflow.log_artifact(str(path), folder)
 
     def tag(self, name: str, value: str) -> None:
@@ -107,10 +139,7 @@ def open_run(
     before its id was noted is.
     The store is `mlflow.db` and `mlartifacts/` in the project's root unless MLFLOW_TRACKING_URI is set.
     """
-    location = None
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
-        mlflow.set_tracking_uri(f"sqlite:///{project_root() / 'mlflow.db'}")
-        location = (project_root() / "mlartifacts" / experiment).as_uri()
+    location = (project_root() / "mlartifacts" / experiment).as_uri() if _use_store() else None
     if mlflow.get_experiment_by_name(experiment) is None:
         mlflow.create_experiment(experiment, artifact_location=location)
     experiment_id = mlflow.set_experiment(experiment).experiment_id
@@ -140,6 +169,14 @@ def open_run(
             raise
 
 
+def _use_store() -> bool:
+    """Makes MLflow use the store; whether that is the project's own."""
+    own = f"sqlite:///{project_root() / 'mlflow.db'}"
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or own
+    mlflow.set_tracking_uri(uri)
+    return uri == own
+
+
 def _unfinished(experiment_id: str, key: str) -> str | None:
     """The id of a run of this key that never ended."""
     found = mlflow.MlflowClient().search_runs(
@@ -164,17 +201,6 @@ def _dataset(name: str, path: Path, digest: str) -> MetaDataset:
     return MetaDataset(source, name=name, digest=digest[:MAX_DIGEST_LENGTH])
 
 
-def flatten(values: dict[str, Any], separator: str, prefix: str = "") -> dict[str, Any]:
-    """A nested dict as one of a level, its keys joined by the separator."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= flatten(value, separator, f"{prefix}{key}{separator}")
-        else:
-            flat[prefix + key] = value
-    return flat
-
-
 def _environment_tags() -> dict[str, str]:
     """The DVC stage and experiment this process runs for, and the git commit."""
     names = {
@@ -195,3 +221,77 @@ def project_root() -> Path:
     """The nearest folder upwards that DVC was initialised in, else the current one."""
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
+
+
+def _stored() -> bool:
+    """Whether there is a store to look into: MLflow would make one only to find nothing in it."""
+    return not _use_store() or (project_root() / "mlflow.db").exists()
+
+
+def runs_by_id(start: str) -> list[LoggedRun]:
+    """Runs of all experiments, deleted ones too, whose ids start so (hexadecimal)."""
+    return _search(f"attributes.run_id LIKE '{start.lower()}%'", ViewType.ALL)
+
+
+def runs_of_stage(stage: str) -> list[LoggedRun]:
+    """Runs of a stage in all experiments, newest first."""
+    return _search(f"tags.stage = '{stage}'", ViewType.ACTIVE_ONLY)
+
+
+def _search(condition: str, view: int) -> list[LoggedRun]:
+    if not _stored():
+        return []
+    found = mlflow.search_runs(
+        search_all_experiments=True,
+        filter_string=condition,
+        run_view_type=view,
+        order_by=["attributes.start_time DESC"],
+        output_format="list",
+    )
+    return [_logged(run) for run in found]
+
+
+def _logged(run: mlflow.entities.Run) -> LoggedRun:
+    return LoggedRun(
+        run.info.run_id,
+        run.info.status if run.info.lifecycle_stage == "active" else "DELETED",
+        datetime.fromtimestamp(run.info.start_time / 1000),
+        dict(run.data.tags),
+    )
+
+
+def find_run(run_id: str) -> LoggedRun | None:
+    """The run of an id; None when there is no such run, or no store."""
+    if not _stored():
+        return None
+    try:
+        return _logged(mlflow.get_run(run_id))
+    except mlflow.exceptions.MlflowException:
+        return None
+
+
+def ancestors(run: LoggedRun, known: dict[str, LoggedRun | None]) -> set[str]:
+    """Ids of the runs that made a run's inputs, and theirs, all the way up.
+
+    `known` keeps looked-up runs from one call to the next.
+    """
+    found: set[str] = set()
+    waiting = list(run.upstream)
+    while waiting:
+        run_id = waiting.pop()
+        if run_id in found:
+            continue
+        found.add(run_id)
+        if run_id not in known:
+            known[run_id] = find_run(run_id)
+        if above := known[run_id]:
+            waiting.extend(above.upstream)
+    return found
+
+
+def download(run: LoggedRun, name: str, folder: Path) -> Path | None:
+    """Copies a file of a run into a folder; None when the run holds no such file."""
+    _use_store()
+    if name not in (file.path for file in mlflow.MlflowClient().list_artifacts(run.id)):
+        return None
+    return Path(mlflow.artifacts.download_artifacts(run_id=run.id, artifact_path=name, dst_path=str(folder)))

@@ -1,4 +1,4 @@
-"""What trained networks make of test eyes: everything that an evaluation's numbers and figures are made of."""
+"""What trained networks make of test eyes: all that an evaluation's numbers and figures are made of."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -123,10 +123,9 @@ def examine(networks: Examined, sets: Sets, *, seed: int, device: torch.device) 
             measured = translation_quality(
                 found.source, after, target, features=features, seed=seed, device=device
             )
-            quality[direction] = {
-                name: value._asdict() if isinstance(value, tuple) else value
-                for name, value in measured._asdict().items()
-            }
+            compared = ("sliced_wasserstein", "frechet", "kernel")
+            quality[direction] = {name: getattr(measured, name)._asdict() for name in compared}
+            quality[direction]["taken_for_target"] = measured.taken_for_target
     return Findings(gaze, translations, quality)
 
 
@@ -162,7 +161,7 @@ def collect_estimates(findings: Sequence[Findings], sets: Sets) -> dict[str, Est
 
 
 def _mean_label(parts: Parts, tested: Eyes) -> NDArray[np.floating]:
-    """The training eyes' mean gaze; without labels there that of the test eyes: the best a constant can do."""
+    """The training eyes' mean gaze; without labels that of the test eyes: the best a constant can do."""
     labelled = parts.training.gaze[parts.training.has_gaze]
     return mean_gaze(labelled if len(labelled) else tested.gaze)
 

@@ -1,12 +1,12 @@
 """Where eyes look: distributions of gaze."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-
 
 # Colours of Okabe and Ito, which colour-blind people tell apart.
 LABEL_STYLES: list[dict[str, Any]] = [
@@ -35,8 +35,8 @@ def gaze_figure(gazes: dict[str, NDArray[np.floating]]) -> Figure:
     return figure
 
 
-def label_figure(labels: dict[str, NDArray[np.floating]]) -> Figure:
-    """Distributions of labels of several eye sets, each (N, 4): gaze pitch and yaw, head pitch and yaw, radians.
+def label_figure(labels: Mapping[str, NDArray[np.floating]]) -> Figure:
+    """Distributions of labels (N, 4) of eye sets: gaze pitch and yaw, head pitch and yaw, in radians.
 
     An angle that a set does not know is left out.
     """

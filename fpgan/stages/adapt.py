@@ -37,7 +37,7 @@ DRAWN_TO_CHOOSE = 2  # labels wanted for each synthetic eye there is to choose f
 
 
 def adapt_stage(params: Params, through: Path | None) -> str:
-    """Writes synthetic eyes that look where the real training persons' eyes do; returns what it did, in words.
+    """Writes synthetic eyes that look where real training persons' eyes do; returns what it did, in words.
 
     `through` is a generator F: R -> S, through which the real eyes are seen. Gaze labels of real eyes, where
     there are any, only tell how well it went.
@@ -75,7 +75,7 @@ def adapt_stage(params: Params, through: Path | None) -> str:
         scores = {
             "eyes": len(adapted),
             "distance_degrees": distances(labels),
-            "unityeyes_settings": settings._asdict(),
+            "unityeyes_settings": settings._asdict() if settings else {},
         }
         stage.score(scores)
     return f"{ADAPTED}: {in_words(scores)}"
@@ -108,9 +108,7 @@ def adapt(
             row["estimated_to_true_degrees"] = label_distance(before, known_labels(real))
         rounds.append(row)
         stage.run.metrics(number, {key: value for key, value in row.items() if key != "round"})
-        print(
-            f"round {number}: {len(adapted)} eyes; the real eyes' labels moved by {row['moved_degrees']:.2f} degrees"
-        )
+        print(f"round {number}: {len(adapted)} eyes; answers moved by {row['moved_degrees']:.2f} degrees")
         if row["moved_degrees"] < params.adapt.settled:
             break
     return adapted, before, rounds
@@ -133,9 +131,9 @@ def make_eyes(params: Params, synthetic: Eyes, labels: Labels, seed: int) -> Eye
 
 
 def fit_head_net(params: Params, stage: Stage, synthetic: Eyes, real: Eyes) -> GazeNet | None:
-    """An estimator of head pose, where the synthetic eyes have labels of it and some of the real ones do not."""
-    known = np.isfinite(synthetic.head).all(axis=1)
-    if np.isfinite(real.head).all() or not known.any():
+    """An estimator of head pose, where synthetic eyes have labels of it and some real ones do not."""
+    known = np.flatnonzero(np.isfinite(synthetic.head).all(axis=1))
+    if np.isfinite(real.head).all() or not len(known):
         return None
     heads = synthetic.select(known)
     return fit(params, replace(heads, gaze=heads.head), stage, "head-pose")
@@ -177,12 +175,13 @@ def in_words(scores: dict[str, Any]) -> str:
     """What came of it, and how UnityEyes would be set to draw such eyes."""
     apart, settings = scores["distance_degrees"], scores["unityeyes_settings"]
     lines = [
-        f"{scores['eyes']} synthetic eyes, {apart['after_to_estimated']:.1f} degrees from where the real ones are "
-        f"estimated to look, {apart['before_to_estimated']:.1f} before"
+        f"{scores['eyes']} synthetic eyes, {apart['after_to_estimated']:.1f} degrees from where real ones "
+        f"are estimated to look, {apart['before_to_estimated']:.1f} before"
     ]
     if "after_to_true" in apart:
         lines.append(
-            f"from where they truly look: {apart['after_to_true']:.1f} degrees, {apart['before_to_true']:.1f} before"
+            f"from where they truly look: {apart['after_to_true']:.1f} degrees, "
+            f"{apart['before_to_true']:.1f} before"
         )
     ranges = ", ".join(
         f"{name.replace('_', ' ')} {center:.0f} \N{PLUS-MINUS SIGN} {reach:.0f}"

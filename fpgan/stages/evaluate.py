@@ -1,4 +1,4 @@
-"""Gaze errors of all protocols, what translation preserves and how real it looks, and figures that show it."""
+"""Gaze errors of all protocols, what translation preserves and how real it looks; figures of all that."""
 
 import csv
 from pathlib import Path
@@ -12,17 +12,19 @@ from fpgan.evaluation.examine import (
     Findings,
     Parts,
     Sets,
+    Translation,
     collect_estimates,
     examine,
     mean_over_seeds,
 )
 from fpgan.evaluation.protocols import PROTOCOLS, Conditions, describe_all
+from fpgan.evaluation.record import Evaluation, Shown, digest_test_eyes, save_evaluation
 from fpgan.evaluation.summary import summarize
 from fpgan.eyes import load_eyes
 from fpgan.figures.errors import error_distributions, error_maps, person_errors
 from fpgan.figures.eyes import translation_sheet
 from fpgan.figures.gaze import gaze_figure
-from fpgan.layout import ADAPTED, PREPARED_REAL, PREPARED_SYNTHETIC, Branch, Trial
+from fpgan.layout import ADAPTED, EVALUATION, PREPARED_REAL, PREPARED_SYNTHETIC, Branch, Trial
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
@@ -31,9 +33,10 @@ from fpgan.params import Params
 from fpgan.quality.translation import too_few_eyes
 from fpgan.report import evaluation_report
 from fpgan.splits import split_real, split_synthetic
-from fpgan.stages.stage import Stage, run_stage
+from fpgan.stages.stage import run_stage
 from fpgan.training.distributed import default_device
 
+SHOWN = 16  # eyes a direction, in the record
 GAZE_NETS = ("synthetic", "adapted", "translated", "real")
 
 
@@ -64,9 +67,37 @@ def evaluate_stage(params: Params, branch: Branch) -> str:
             quality=mean_over_seeds([found.quality for found in findings]),
         )
         stage.score(scores)
+        stage.run.tag("evaluation.name", branch.name)
+        stage.run.tag("evaluation.seeds", ", ".join(map(str, params.seeds)))
+        tested = sets.tested
+        save_evaluation(
+            stage.results / EVALUATION.name,
+            Evaluation(
+                name=branch.name,
+                protocol=scores["protocol"],
+                seeds=tuple(params.seeds),
+                person=tested.person,
+                gaze=tested.gaze,
+                head=tested.head,
+                test_digest=digest_test_eyes(sets.real.test),
+                estimates={
+                    name: found.gaze.astype(np.float32)
+                    for name, found in estimates.items()
+                    if PROTOCOLS[name].tested_on == "R"
+                },
+                skipped=scores["skipped"],
+                shown={direction: show(found) for direction, found in findings[0].translations.items()},
+                scores=scores,
+                params=params.model_dump(
+                    mode="json", exclude={"compute", "tracking", "ablation", "cross_person"}
+                ),
+            ),
+        )
         write_person_table(stage.results / "persons.csv", estimates)
-        draw_errors(stage, estimates, sets)
-        draw_translations(stage, findings[0])
+        figures = stage.results / "figures"
+        figures.mkdir()
+        draw_errors(figures, estimates, sets)
+        draw_translations(figures, findings[0])
     return evaluation_report(branch.results("evaluate") / "metrics.json")
 
 
@@ -135,6 +166,21 @@ def skipped(trial: Trial, sets: Sets) -> dict[str, str]:
     return reasons
 
 
+def show(found: Translation) -> Shown:
+    """Some eyes spread over the set, and their translations."""
+    count = len(found.source)
+    rows = np.linspace(0, count - 1, min(SHOWN, count)).astype(int)
+    return Shown(
+        source=found.source.image[rows],
+        translation=found.translated[rows],
+        gaze=found.source.gaze[rows],
+        gaze_source=found.before.gaze[rows],
+        gaze_translation=found.after.gaze[rows],
+        landmarks_source=found.before.landmarks[rows],
+        landmarks_translation=found.after.landmarks[rows],
+    )
+
+
 def write_person_table(path: Path, estimates: dict[str, Estimates]) -> None:
     """Mean error in degrees, a row a person and protocol."""
     with path.open("w", newline="") as file:
@@ -145,28 +191,28 @@ def write_person_table(path: Path, estimates: dict[str, Estimates]) -> None:
                 writer.writerow([name, person, int((found.person == person).sum()), f"{mean:.3f}"])
 
 
-def draw_errors(stage: Stage, estimates: dict[str, Estimates], sets: Sets) -> None:
+def draw_errors(figures: Path, estimates: dict[str, Estimates], sets: Sets) -> None:
     """Saves the figures of gaze and of its errors."""
     # The mean gaze on S errs so much more than all others that they would be squeezed to one side.
     shown = {name: found for name, found in estimates.items() if name != "mean_gaze_synthetic"}
-    error_distributions(shown).savefig(stage.results / "gaze_errors.png")
+    error_distributions(shown).savefig(figures / "gaze_errors.png")
     on_real = {name: found for name, found in shown.items() if PROTOCOLS[name].tested_on == "R"}
     if on_real:
-        person_errors(on_real).savefig(stage.results / "person_errors.png")
-        error_maps(on_real, sets.tested.gaze, "gaze").savefig(stage.results / "errors_by_gaze.png")
+        person_errors(on_real).savefig(figures / "person_errors.png")
+        error_maps(on_real, sets.tested.gaze, "gaze").savefig(figures / "errors_by_gaze.png")
         if np.isfinite(sets.tested.head).all(axis=1).any():
-            error_maps(on_real, sets.tested.head, "head").savefig(stage.results / "errors_by_head_pose.png")
+            error_maps(on_real, sets.tested.head, "head").savefig(figures / "errors_by_head_pose.png")
     gazes = {
         "synthetic (S)": sets.synthetic.training.gaze,
         "adapted (S)": sets.adapted.training.gaze,
         "real (R)": sets.tested.gaze,
     }
     gaze_figure({name: gaze for name, gaze in gazes.items() if len(gaze)}).savefig(
-        stage.results / "gaze_distributions.png"
+        figures / "gaze_distributions.png"
     )
 
 
-def draw_translations(stage: Stage, findings: Findings) -> None:
+def draw_translations(figures: Path, findings: Findings) -> None:
     """Saves a sheet of test eyes and their translations a direction."""
     for direction, found in findings.translations.items():
         translation_sheet(
@@ -176,4 +222,4 @@ def draw_translations(stage: Stage, findings: Findings) -> None:
             gaze_after=found.after.gaze,
             landmarks_before=found.before.landmarks,
             landmarks_after=found.after.landmarks,
-        ).savefig(stage.results / f"translations_{direction}.png")
+        ).savefig(figures / f"translations_{direction}.png")

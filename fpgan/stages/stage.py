@@ -14,8 +14,9 @@ from pydantic import BaseModel
 
 from fpgan.errors import InputError
 from fpgan.layout import CHECKPOINTS, RESULTS, Branch, Trial
+from fpgan.nested import flatten
 from fpgan.params import Params
-from fpgan.tracking import Run, flatten, open_run
+from fpgan.tracking import Run, open_run
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.loop import History
 

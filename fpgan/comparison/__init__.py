@@ -1,0 +1,1 @@
+"""Comparisons of evaluations: tables, tests, sheets and a report."""
