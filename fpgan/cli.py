@@ -256,10 +256,30 @@ def evaluate(
     changes: SetOption = None,
 ) -> None:
     """Measure gaze errors with and without translation, and what translation preserves."""
-    loaded, branch = _branch(_load(params, changes), variant, test_person)
+    default = _load(params, changes)
+    loaded, branch = _branch(default, variant, test_person)
+    from fpgan.params import adapted_to
     from fpgan.stages.evaluate import evaluate_stage
 
-    print(evaluate_stage(loaded, branch))
+    print(evaluate_stage(loaded, branch, adapted_to(default, loaded.split.test_persons)))
+
+
+@app.command(rich_help_panel=RESULTS)
+def ablation(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+    """Put the evaluations of all variants of 'ablation' into one table and one sheet of eyes."""
+    loaded = _load(params, changes)
+    from fpgan.stages.ablation import ablation_stage
+
+    print(ablation_stage(loaded))
+
+
+@app.command(rich_help_panel=RESULTS)
+def cross_person(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+    """Put the evaluations of all persons of 'cross_person', each left out in turn, together."""
+    loaded = _load(params, changes)
+    from fpgan.stages.cross_person import cross_person_stage
+
+    print(cross_person_stage(loaded))
 
 
 @app.command(rich_help_panel=RESULTS)

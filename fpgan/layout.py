@@ -41,8 +41,12 @@ class Branch:
         return {key: value for key, value in named.items() if value}
 
     def results(self, stage: str) -> Path:
-        """Metrics, tables and pictures of a stage that concerns all seeds."""
-        return RESULTS / self.folder / stage
+        """Metrics, tables and pictures of a stage that concerns all seeds.
+
+        Those of all variants, or of all left-out persons, lie in one folder, on which what compares them
+        depends.
+        """
+        return RESULTS / self.folder.parent / stage / self.folder.name
 
 
 @dataclass(frozen=True)

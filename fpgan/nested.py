@@ -12,3 +12,9 @@ def flatten(values: dict[str, Any], separator: str, prefix: str = "") -> dict[st
         else:
             flat[prefix + key] = value
     return flat
+
+
+def flat_numbers(values: dict[str, Any]) -> dict[str, float]:
+    """The numbers of a nested dict, keys joined by slashes."""
+    flat = flatten(values, "/")
+    return {key: float(value) for key, value in flat.items() if isinstance(value, int | float)}

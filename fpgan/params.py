@@ -5,6 +5,7 @@ with the key's path, what it may be, and the nearest known key.
 """
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -305,6 +306,12 @@ def leave_out(params: Params, person: str) -> Params:
     """The parameters of a training on all persons but one, who is tested on."""
     split = params.split.model_dump() | {"validation_persons": [], "test_persons": [person]}
     return params.model_copy(update={"split": SplitParams.model_validate(split)})
+
+
+def adapted_to(params: Params, persons: Sequence[str]) -> list[str]:
+    """Those of real persons whose unlabelled pictures tell where adapted synthetic eyes are to look."""
+    apart = {*params.split.validation_persons, *params.split.test_persons}
+    return [] if params.adapt.method == "none" else [person for person in persons if person not in apart]
 
 
 def _varied(section: TrainGAN, variant: Variant) -> TrainGAN:

@@ -1,6 +1,7 @@
 """The outcome of an evaluation, as text for the console."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,12 @@ def evaluation_report(metrics: Path) -> str:
     """
     if not metrics.is_file():
         raise InputError(f"{metrics}: no such file; run `dvc repro` first")
-    scores = json.loads(metrics.read_text())
+    pictures = [path for path in sorted(metrics.parent.rglob("*.*")) if path.suffix in (".png", ".csv")]
+    return scores_report(json.loads(metrics.read_text()), pictures)
+
+
+def scores_report(scores: dict[str, Any], written: Sequence[Path]) -> str:
+    """The content of a metrics file as text, and the paths of pictures and tables."""
     console = Console(width=WIDTH, highlight=False)
     with console.capture() as captured:
         console.print(_error_table(scores["gaze_error_degrees"], scores["skipped"]))
@@ -38,9 +44,8 @@ def evaluation_report(metrics: Path) -> str:
                 f"({kept['unchanged_share']:.0%} of the eyes hardly at all)"
             )
         console.print("\nPictures and tables:")
-        for path in sorted(metrics.parent.rglob("*.*")):
-            if path.suffix in (".png", ".csv"):
-                console.print(f"  {path}")
+        for path in written:
+            console.print(f"  {path}")
     return captured.get()
 
 

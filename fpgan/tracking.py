@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,8 @@ import mlflow
 import numpy as np
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import ViewType
+from mlflow.entities import Metric, Param, ViewType
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from numpy.typing import NDArray
 
 from fpgan.errors import Interrupted
@@ -118,6 +120,32 @@ class Run:
     def tag(self, name: str, value: str) -> None:
         """Sets a tag."""
         mlflow.set_tag(name, value)
+
+    def child(
+        self, name: str, *, params: dict[str, str], metrics: dict[str, float], tags: dict[str, str]
+    ) -> None:
+        """Logs a finished run under this one, unless it is there since before this one was resumed."""
+        experiment = self.client.get_run(self.id).info.experiment_id
+        for former in self._children(experiment, name):
+            if former.info.status == "FINISHED":
+                return
+            self.client.delete_run(former.info.run_id)
+        run_id = self.client.create_run(
+            experiment, tags=tags | {MLFLOW_PARENT_RUN_ID: self.id}, run_name=name
+        ).info.run_id
+        now = round(time.time() * 1000)
+        self.client.log_batch(
+            run_id,
+            metrics=[Metric(key, value, now, 0) for key, value in metrics.items() if math.isfinite(value)],
+            params=[Param(key, value[:MAX_PARAM_LENGTH]) for key, value in params.items()],
+        )
+        self.client.set_terminated(run_id)
+
+    def _children(self, experiment: str, name: str) -> list[mlflow.entities.Run]:
+        if not self.resumed:
+            return []
+        below = self.client.search_runs([experiment], f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.id}'")
+        return [run for run in below if run.info.run_name == name]
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Evaluations against each other: errors with intervals, paired differences, and what they differ in."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from fpgan.errors import InputError
 from fpgan.evaluation import statistics
 from fpgan.evaluation.errors import Estimates
 from fpgan.evaluation.record import DIRECTIONS, Evaluation, Shown
-from fpgan.nested import flatten
+from fpgan.nested import flat_numbers, flatten
 
 REFERENCES = ("mean_gaze", "real_bound")  # protocols that say what to compare with, not how well a run does
 ABSENT = "-"
@@ -64,6 +64,8 @@ class Comparison:
     """By protocol."""
     preservation: list[dict[str, float]]
     """By direction and measure, such as "s2r/gaze_drift_degrees"."""
+    quality: list[dict[str, float]]
+    """Likewise, such as "s2r/frechet/after"."""
     tests: list[PairedTest]
     differing: dict[str, tuple[str, ...]]
     """Parameters that are not the same in all runs."""
@@ -79,6 +81,14 @@ class Comparison:
         """Of all runs, in their order."""
         return list(dict.fromkeys(name for errors in self.errors for name in errors))
 
+    def against_first(self, run: str) -> dict[str, statistics.Comparison]:
+        """A run's tests against the first, by the protocols of both."""
+        return {
+            test.protocol: test.found
+            for test in self.tests
+            if test.run == run and test.protocol == test.first_protocol
+        }
+
 
 def compare(runs: Sequence[ComparedRun]) -> Comparison:
     """Compares two or more evaluations of the same test eyes.
@@ -88,13 +98,14 @@ def compare(runs: Sequence[ComparedRun]) -> Comparison:
     for run in runs[1:]:
         if difference := _test_difference(runs[0].evaluation, run.evaluation):
             raise InputError(f"{run.label} was not tested on the same eyes as {runs[0].label}: {difference}")
-    estimates = [_estimates(run.evaluation) for run in runs]
-    errors = [{name: _mean_error(found) for name, found in each.items()} for each in estimates]
+    estimates = [recorded_estimates(run.evaluation) for run in runs]
+    errors = [mean_errors(each) for each in estimates]
     shown, omitted = _common_sheets(runs)
     return Comparison(
         list(runs),
         errors,
-        [preservation(run.evaluation.scores) for run in runs],
+        [by_direction(run.evaluation.scores, "preservation") for run in runs],
+        [by_direction(run.evaluation.scores, "quality") for run in runs],
         _paired_tests(runs, estimates, errors),
         differing_params([run.evaluation.params for run in runs]),
         shown,
@@ -120,16 +131,21 @@ def _test_difference(first: Evaluation, other: Evaluation) -> str | None:
     return None
 
 
-def _estimates(evaluation: Evaluation) -> dict[str, Estimates]:
+def recorded_estimates(evaluation: Evaluation) -> dict[str, Estimates]:
+    """By protocol, on real test eyes."""
     return {
         name: Estimates(gaze, evaluation.gaze, evaluation.person)
         for name, gaze in evaluation.estimates.items()
     }
 
 
-def _mean_error(estimates: Estimates) -> MeanError:
-    interval = statistics.mean_interval(estimates)
-    return MeanError(estimates.mean, estimates.spread, interval.low, interval.high)
+def mean_errors(estimates: Mapping[str, Estimates]) -> dict[str, MeanError]:
+    """Errors of several protocols."""
+    intervals = {name: statistics.mean_interval(found) for name, found in estimates.items()}
+    return {
+        name: MeanError(found.mean, found.spread, intervals[name].low, intervals[name].high)
+        for name, found in estimates.items()
+    }
 
 
 def _paired_tests(
@@ -164,10 +180,9 @@ def best_protocol(errors: dict[str, MeanError]) -> str | None:
     return min(own, key=lambda name: errors[name].mean, default=None)
 
 
-def preservation(scores: dict[str, Any]) -> dict[str, float]:
-    """The numbers of metrics.json on what translation preserves, by direction and measure."""
-    flat = flatten(scores.get("preservation", {}), "/")
-    return {name: float(value) for name, value in flat.items() if isinstance(value, int | float)}
+def by_direction(scores: dict[str, Any], section: str) -> dict[str, float]:
+    """The numbers of a section of metrics.json that describes translation, by direction and measure."""
+    return flat_numbers(scores.get(section, {}))
 
 
 def differing_params(params: Sequence[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
@@ -211,15 +226,47 @@ def table(comparison: Comparison) -> list[dict[str, str]]:
             "started": run.started or "",
             "seeds": " ".join(map(str, run.evaluation.seeds)),
             "eyes": str(len(run.evaluation.person)),
-            **{
-                f"{protocol}/{field}": f"{value:.4f}" if value is not None and math.isfinite(value) else ""
-                for protocol, error in errors.items()
-                for field, value in error._asdict().items()
-            },
-            **{name: f"{value:.4f}" for name, value in preserved.items()},
+            **error_columns(errors),
+            **difference_columns(comparison.against_first(run.label)),
+            **number_columns(preserved | quality),
             **{name: values[i] for name, values in comparison.differing.items()},
         }
-        for i, (run, errors, preserved) in enumerate(
-            zip(comparison.runs, comparison.errors, comparison.preservation, strict=True)
+        for i, (run, errors, preserved, quality) in enumerate(
+            zip(comparison.runs, comparison.errors, comparison.preservation, comparison.quality, strict=True)
         )
     ]
+
+
+def error_columns(errors: Mapping[str, MeanError]) -> dict[str, str]:
+    """Errors of protocols as cells of a CSV file."""
+    return number_columns(
+        {
+            f"{protocol}/{field}": value
+            for protocol, error in errors.items()
+            for field, value in error._asdict().items()
+        }
+    )
+
+
+def difference_columns(found: Mapping[str, statistics.Comparison]) -> dict[str, str]:
+    """Paired tests of protocols as cells of a CSV file."""
+    return number_columns(
+        {
+            f"{protocol}/{field}": value
+            for protocol, test in found.items()
+            for field, value in {
+                "difference": test.difference,
+                "difference_low": test.low,
+                "difference_high": test.high,
+                "difference_p": test.p,
+            }.items()
+        }
+    )
+
+
+def number_columns(values: Mapping[str, float | None]) -> dict[str, str]:
+    """Numbers as cells of a CSV file."""
+    return {
+        name: f"{value:.4f}" if value is not None and math.isfinite(value) else ""
+        for name, value in values.items()
+    }

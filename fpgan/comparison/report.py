@@ -3,6 +3,7 @@
 import base64
 import csv
 import textwrap
+from collections.abc import Sequence
 from io import StringIO
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -53,7 +54,11 @@ def comparison_page(
 
 def comparison_csv(comparison: Comparison) -> str:
     """The table as CSV, a row a run."""
-    rows = table(comparison)
+    return rows_csv(table(comparison))
+
+
+def rows_csv(rows: Sequence[dict[str, str]]) -> str:
+    """Rows as CSV, with the columns of all."""
     file = StringIO()
     writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)), restval="")
     writer.writeheader()
@@ -68,7 +73,10 @@ def comparison_text(comparison: Comparison) -> str:
     for protocol in comparison.protocols:
         shown.add_column(spaced(protocol), justify="right")
     for run, errors in zip(comparison.runs, comparison.errors, strict=True):
-        cells = [_cell(errors[protocol]) if protocol in errors else "-" for protocol in comparison.protocols]
+        cells = [
+            mean_error_cell(errors[protocol]) if protocol in errors else "-"
+            for protocol in comparison.protocols
+        ]
         shown.add_row(run.label, *cells)
     console = Console(width=WIDTH, markup=False, highlight=False)
     with console.capture() as captured:
@@ -120,9 +128,10 @@ def _title(comparison: Comparison) -> str:
     return f"{', '.join(labels[:-1])} and {labels[-1]} compared"
 
 
-def _cell(error: MeanError) -> str:
+def mean_error_cell(error: MeanError, separator: str = "\n") -> str:
+    """An error as it is read: mean, spread over seeds, interval."""
     spread = f" ± {error.spread:.2f}" if error.spread is not None else ""
-    return f"{error.mean:.2f}{spread}\n{error.low:.2f} to {error.high:.2f}"
+    return f"{error.mean:.2f}{spread}{separator}{error.low:.2f} to {error.high:.2f}"
 
 
 def _preserved(comparison: Comparison) -> list[tuple[str, str, dict[str, float]]]:

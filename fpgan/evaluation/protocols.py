@@ -44,6 +44,8 @@ class Conditions(NamedTuple):
     """Real persons with labels on whom epochs are chosen; empty where it is on training eyes set aside."""
     test_pictures_seen: bool
     """Whether the translator saw the test persons' pictures, without labels."""
+    adapted_to: Sequence[str] = ()
+    """Test persons from whose pictures, without labels, the labels of adapted S were estimated."""
 
 
 def describe(name: str, conditions: Conditions) -> str:
@@ -55,16 +57,38 @@ def describe(name: str, conditions: Conditions) -> str:
         _real_test(conditions) if real else _synthetic_test(conditions),
     ]
     if protocol.translates:
-        sentences.append(_seen(conditions))
+        sentences += [_seen(conditions.test_pictures_seen), *_adapted(conditions.adapted_to)]
     if real:
-        sentences.append(_chosen(conditions))
+        sentences.append(_chosen(conditions.validation_persons))
     return " ".join(sentences)
 
 
 def describe_all(conditions: Conditions) -> str:
     """What all numbers have in common; `Protocol.meaning` says what sets each apart."""
-    parts = (_real_test, _seen, _chosen, _synthetic_test)
-    return " ".join(part(conditions) for part in parts)
+    return " ".join(
+        [
+            _real_test(conditions),
+            _seen(conditions.test_pictures_seen),
+            *_adapted(conditions.adapted_to),
+            _chosen(conditions.validation_persons),
+            _synthetic_test(conditions),
+        ]
+    )
+
+
+def describe_cross_person(
+    persons: Sequence[str], eyes: int, *, test_pictures_seen: bool, adapted_to: Sequence[str]
+) -> str:
+    """What all numbers over persons left out in turn have in common; arguments as in `Conditions`."""
+    return " ".join(
+        [
+            f"Each of {len(persons)} persons is left out in turn: R is tested on {eyes} labelled eyes of "
+            f"{', '.join(persons)}, each person by networks trained without that person's labels.",
+            _seen(test_pictures_seen),
+            *_adapted(adapted_to),
+            _chosen([]),
+        ]
+    )
 
 
 def _real_test(conditions: Conditions) -> str:
@@ -90,12 +114,18 @@ def _size(eyes: Eyes) -> str:
     return f"{width} x {height} pixels, {'colour' if eyes.channels == 3 else 'grey'}"
 
 
-def _seen(conditions: Conditions) -> str:
-    seen = "were" if conditions.test_pictures_seen else "were not"
+def _seen(test_pictures_seen: bool) -> str:
+    seen = "were" if test_pictures_seen else "were not"
     return f"The test persons' pictures {seen} seen, unlabelled, by the translator."
 
 
-def _chosen(conditions: Conditions) -> str:
-    persons = ", ".join(conditions.validation_persons)
+def _adapted(persons: Sequence[str]) -> list[str]:
+    if not persons:
+        return []
+    return [f"Where adapted S looks was estimated from unlabelled pictures, of {', '.join(persons)} as well."]
+
+
+def _chosen(validation_persons: Sequence[str]) -> str:
+    persons = ", ".join(validation_persons)
     chosen = f"validation persons ({persons})" if persons else "training eyes set aside"
     return f"Nothing was chosen on test persons; epochs and generators are chosen on S and on {chosen}."

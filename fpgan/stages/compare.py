@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from fpgan.comparison.compare import ComparedRun, compare
+from fpgan.comparison.compare import ComparedRun, Comparison, compare
 from fpgan.comparison.report import comparison_csv, comparison_page, comparison_text
 from fpgan.comparison.sheet import comparison_sheet
 from fpgan.errors import InputError
@@ -34,12 +34,7 @@ def compare_evaluations(
         found = [find_evaluation(name, _subfolder(Path(temporary), i)) for i, name in enumerate(given)]
     runs = _compared(found)
     comparison = compare(runs)
-    labels = [run.label for run in runs]
-    sheets = {}
-    for direction, shown in comparison.shown.items():
-        by_run = dict(zip(labels, shown, strict=True))
-        figure = comparison_sheet(by_run, arrows=arrows, landmarks=landmarks)
-        sheets[direction] = _png(figure)
+    sheets = draw_sheets(comparison, arrows=arrows, landmarks=landmarks)
     page = comparison_page(comparison, sheets, arrows=arrows, landmarks=landmarks)
     files = {
         "report.html": page.encode(),
@@ -54,6 +49,17 @@ def compare_evaluations(
     written = [output / name for name in files]
     _log(runs, params, written)
     return f"{comparison_text(comparison)}\n\nWritten: {', '.join(map(str, written))}"
+
+
+def draw_sheets(comparison: Comparison, *, arrows: bool, landmarks: bool) -> dict[str, bytes]:
+    """PNG files with the same eyes of all runs, by direction."""
+    labels = [run.label for run in comparison.runs]
+    return {
+        direction: _png(
+            comparison_sheet(dict(zip(labels, shown, strict=True)), arrows=arrows, landmarks=landmarks)
+        )
+        for direction, shown in comparison.shown.items()
+    }
 
 
 def _png(figure: Figure) -> bytes:
@@ -77,16 +83,21 @@ def _compared(found: Sequence[FoundEvaluation]) -> list[ComparedRun]:
             raise InputError(f"{each.given}: is given twice, or is the same run as another")
     names = Counter(each.evaluation.name for each in found)
     return [
-        ComparedRun(
-            _label(each) if names[each.evaluation.name] > 1 else each.evaluation.name,
-            each.evaluation,
-            each.given,
-            each.run_id,
-            each.commit,
-            f"{each.run.started:%Y-%m-%d %H:%M}" if each.run else None,
-        )
+        compared_run(_label(each) if names[each.evaluation.name] > 1 else each.evaluation.name, each)
         for each in found
     ]
+
+
+def compared_run(label: str, found: FoundEvaluation) -> ComparedRun:
+    """A found evaluation under the label that tells it from others."""
+    return ComparedRun(
+        label,
+        found.evaluation,
+        found.given,
+        found.run_id,
+        found.commit,
+        f"{found.run.started:%Y-%m-%d %H:%M}" if found.run else None,
+    )
 
 
 def _label(found: FoundEvaluation) -> str:

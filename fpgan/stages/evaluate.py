@@ -1,6 +1,7 @@
 """Gaze errors of all protocols, what translation preserves and how real it looks; figures of all that."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,11 @@ SHOWN = 16  # eyes a direction, in the record
 GAZE_NETS = ("synthetic", "adapted", "translated", "real")
 
 
-def evaluate_stage(params: Params, branch: Branch) -> str:
-    """Writes metrics.json, tables and figures; returns the table of gaze errors."""
+def evaluate_stage(params: Params, branch: Branch, adapted_to: Sequence[str] = ()) -> str:
+    """Writes metrics.json, tables and figures; returns the table of gaze errors.
+
+    `adapted_to` are the test persons from whose pictures the labels of adapted eyes were estimated.
+    """
     trials = [Trial(branch, seed) for seed in params.seeds]
     with run_stage(
         "evaluate",
@@ -59,7 +63,7 @@ def evaluate_stage(params: Params, branch: Branch) -> str:
         estimates = collect_estimates(findings, sets)
         scores = summarize(
             estimates,
-            protocol=describe_all(conditions(params, sets)),
+            protocol=describe_all(conditions(params, sets, adapted_to)),
             skipped=skipped(trials[0], sets),
             preservation=mean_over_seeds(
                 [{key: one.preservation for key, one in found.translations.items()} for found in findings]
@@ -139,7 +143,7 @@ def load_networks(trial: Trial) -> Examined:
     )
 
 
-def conditions(params: Params, sets: Sets) -> Conditions:
+def conditions(params: Params, sets: Sets, adapted_to: Sequence[str]) -> Conditions:
     """What all numbers have in common."""
     validating = sets.real.validation
     return Conditions(
@@ -148,6 +152,7 @@ def conditions(params: Params, sets: Sets) -> Conditions:
         eye=None if params.data.mpiifacegaze.is_file() else params.prepare_mpiifacegaze.eye,
         validation_persons=np.unique(validating.person[validating.has_gaze]).tolist(),
         test_pictures_seen=params.train_gan.real_eyes == "all_persons",
+        adapted_to=adapted_to,
     )
 
 

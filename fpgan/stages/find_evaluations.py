@@ -2,12 +2,13 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from fpgan.errors import InputError
 from fpgan.evaluation.record import Evaluation, load_evaluation
-from fpgan.layout import EVALUATION
+from fpgan.layout import EVALUATION, Branch
 from fpgan.tracking import LoggedRun, ancestors, download, find_run, runs_by_id, runs_of_stage
 
 RUN_ID = re.compile(r"[0-9a-f]{6,32}", re.IGNORECASE)
@@ -27,6 +28,8 @@ class FoundEvaluation:
 
     given: str
     """What the user called it."""
+    path: Path
+    """Of its record."""
     evaluation: Evaluation
     run_id: str | None
     commit: str | None
@@ -64,12 +67,21 @@ def find_evaluation(given: str, folder: Path) -> FoundEvaluation:
     )
 
 
+def find_branches(branches: Mapping[str, Branch], pipeline: str) -> dict[str, FoundEvaluation]:
+    """The evaluations of branches, by name; raises InputError that names the missing ones, and the remedy."""
+    paths = {name: branch.results(STAGE) / EVALUATION.name for name, branch in branches.items()}
+    missing = [f"{name} ({path})" for name, path in paths.items() if not path.is_file()]
+    if missing:
+        raise InputError(f"not evaluated yet: {', '.join(missing)}; `dvc repro {pipeline}` does it")
+    return {name: _from_file(str(path), path) for name, path in paths.items()}
+
+
 def _from_file(given: str, path: Path, commit: str | None = None) -> FoundEvaluation:
     evaluation = _load(given, path)
     record = path.with_name("run.json")
     run_id = json.loads(record.read_text())["run_id"] if record.is_file() else None
     run = find_run(run_id) if run_id else None
-    return FoundEvaluation(given, evaluation, run_id, commit or (run.commit if run else None), run)
+    return FoundEvaluation(given, path, evaluation, run_id, commit or (run.commit if run else None), run)
 
 
 def _load(given: str, path: Path) -> Evaluation:
@@ -96,7 +108,7 @@ def _from_run(given: str, run: LoggedRun, folder: Path) -> FoundEvaluation:
         raise InputError(
             f"{given}: the run {evaluated.id} ({evaluated.stage}) holds no {EVALUATION.name}; evaluate again"
         )
-    return FoundEvaluation(given, _load(given, path), evaluated.id, evaluated.commit, evaluated)
+    return FoundEvaluation(given, path, _load(given, path), evaluated.id, evaluated.commit, evaluated)
 
 
 def _newest_descendant(run: LoggedRun) -> LoggedRun | None:

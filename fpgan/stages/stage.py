@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from fpgan.errors import InputError
 from fpgan.layout import CHECKPOINTS, RESULTS, Branch, Trial
-from fpgan.nested import flatten
+from fpgan.nested import flat_numbers
 from fpgan.params import Params
 from fpgan.tracking import Run, open_run
 from fpgan.training.checkpoint import Checkpoints
@@ -42,10 +42,7 @@ class Stage:
     def score(self, scores: dict[str, Any]) -> None:
         """Writes metrics.json and logs its numbers, which must not have been logged by step before."""
         self.write_scores(scores)
-        flat = flatten(scores, "/")
-        self.run.metrics(
-            0, {key: float(value) for key, value in flat.items() if isinstance(value, int | float)}
-        )
+        self.run.metrics(0, flat_numbers(scores))
 
     def history(self, rows: History) -> None:
         """Writes history.csv, the curves of `dvc plots`, a row an entry."""

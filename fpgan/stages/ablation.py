@@ -1,0 +1,57 @@
+"""The evaluations of all variants of the ablation side by side."""
+
+from fpgan.comparison.ablation import ablation_scores, ablation_text
+from fpgan.comparison.compare import compare
+from fpgan.comparison.report import comparison_csv
+from fpgan.errors import InputError
+from fpgan.layout import Branch
+from fpgan.nested import flat_numbers, flatten
+from fpgan.params import Params
+from fpgan.stages.compare import compared_run, draw_sheets
+from fpgan.stages.find_evaluations import find_branches
+from fpgan.stages.stage import run_stage
+
+STAGE = "ablation"
+PIPELINE = "pipelines/ablation/dvc.yaml"
+
+
+def ablation_stage(params: Params) -> str:
+    """Writes a table, a sheet of eyes a direction, and metrics.json; returns the table as text.
+
+    The MLflow run has a run a variant below it. Raises InputError when an evaluation is missing, or variants
+    were not tested on the same eyes.
+    """
+    if not params.ablation:
+        raise InputError("ablation: names no variant")
+    found = find_branches({variant: Branch(variant) for variant in params.ablation}, PIPELINE)
+    comparison = compare([compared_run(variant, each) for variant, each in found.items()])
+    files = {
+        "table.csv": comparison_csv(comparison).encode(),
+        **{
+            f"sheet_{direction}.png": sheet
+            for direction, sheet in draw_sheets(comparison, arrows=True, landmarks=False).items()
+        },
+    }
+    with run_stage(
+        STAGE,
+        params,
+        sections={},
+        inputs={variant: each.path for variant, each in found.items()},
+        output=None,
+        description="The variants of the ablation side by side.",
+    ) as stage:
+        scores = ablation_scores(comparison)
+        stage.write_scores(scores)
+        for name, content in files.items():
+            (stage.results / name).write_bytes(content)
+        for i, run in enumerate(comparison.runs):
+            changed = flatten({"train_gan": params.ablation[run.label]}, ".")
+            stage.run.child(
+                run.label,
+                params={name: str(value) for name, value in changed.items()}
+                | {name: values[i] for name, values in comparison.differing.items()},
+                metrics=flat_numbers(scores[run.label]),
+                tags={"variant": run.label} | ({"upstream.evaluation": run.run_id} if run.run_id else {}),
+            )
+    written = ", ".join(str(Branch().results(STAGE) / name) for name in files)
+    return f"{ablation_text(comparison)}\n\nWritten: {written}"

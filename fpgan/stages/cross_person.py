@@ -1,0 +1,64 @@
+"""The evaluations of all persons who were left out, each alone and together."""
+
+from fpgan.comparison.cross_person import mean_over_persons, person_rows, person_text, pool, skipped
+from fpgan.comparison.report import rows_csv
+from fpgan.errors import InputError
+from fpgan.evaluation.protocols import describe_cross_person
+from fpgan.evaluation.summary import summarize
+from fpgan.figures.errors import person_errors
+from fpgan.layout import Branch
+from fpgan.nested import flat_numbers
+from fpgan.params import Params, adapted_to
+from fpgan.report import scores_report
+from fpgan.stages.find_evaluations import find_branches
+from fpgan.stages.stage import run_stage
+
+STAGE = "cross_person"
+TABLE, FIGURE = "table.csv", "persons.png"
+PIPELINE = "pipelines/cross_person/dvc.yaml"
+
+
+def cross_person_stage(params: Params) -> str:
+    """Writes a table, a figure of errors by person, and metrics.json; returns the errors as text.
+
+    The MLflow run has a run a person below it. Raises InputError when an evaluation is missing, no person has
+    gaze labels, or persons were evaluated with different seeds.
+    """
+    if not params.cross_person:
+        raise InputError("cross_person: names nobody")
+    found = find_branches({person: Branch(test_person=person) for person in params.cross_person}, PIPELINE)
+    evaluations = {person: each.evaluation for person, each in found.items()}
+    estimates = pool(evaluations)
+    tested = next(iter(estimates.values()))
+    with run_stage(
+        STAGE,
+        params,
+        sections={"split": params.split, "adapt": params.adapt},
+        inputs={person: each.path for person, each in found.items()},
+        output=None,
+        description="Every person left out in turn, and all of them together.",
+    ) as stage:
+        scores = summarize(
+            estimates,
+            protocol=describe_cross_person(
+                tested.persons,
+                len(tested.person),
+                test_pictures_seen=params.train_gan.real_eyes == "all_persons",
+                adapted_to=adapted_to(params, tested.persons),
+            ),
+            skipped=skipped(evaluations),
+            preservation=mean_over_persons(evaluations, "preservation"),
+            quality=mean_over_persons(evaluations, "quality"),
+        )
+        stage.score(scores)
+        (stage.results / TABLE).write_bytes(rows_csv(person_rows(evaluations)).encode())
+        person_errors(estimates).savefig(stage.results / FIGURE)
+        for person, each in found.items():
+            stage.run.child(
+                person,
+                params={"test_person": person},
+                metrics=flat_numbers(each.evaluation.scores),
+                tags={"test_person": person} | ({"upstream.evaluation": each.run_id} if each.run_id else {}),
+            )
+    written = [Branch().results(STAGE) / name for name in (TABLE, FIGURE)]
+    return f"{person_text(evaluations)}\n\n{scores_report(scores, written)}"
