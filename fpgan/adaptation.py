@@ -4,23 +4,28 @@ Lee, Kim, Suh: Simulated+Unsupervised Learning With Adaptive Data Generation and
 2018. An estimator trained on synthetic eyes says where the real ones look; synthetic eyes are drawn anew with
 such labels; an estimator trained on those says it better; and so on until the answers settle.
 
+How eyes are framed is adapted as well: an estimator goes by where in the picture the iris lies, so eyes that
+sit a pixel to one side are all read 3 degrees too far to it, and drawn there.
+
 Labels are (N, 4): gaze pitch and yaw, head pitch and yaw, in radians.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from fpgan.eyes import Eyes
+from fpgan.eyes import Eyes, equalize
 from fpgan.networks.gazenet import GazeNet
-from fpgan.networks.generator import Generator
-from fpgan.networks.inference import estimate_gaze, translate_pictures
+from fpgan.networks.inference import estimate_gaze
 from fpgan.quality.distances import sliced_wasserstein_distance
 
 Labels = NDArray[np.float64]
 
+LIDS = 8  # landmarks, the first ones
 NEIGHBOURS = 64  # synthetic eyes looked through for one that is not taken yet
 FARTHEST = np.radians(3)  # a synthetic eye may be from the labels it stands for
 HEAD_WEIGHT = 0.5  # of a difference in head pose, which matters less to an estimator than one in gaze
@@ -33,15 +38,66 @@ def known_labels(eyes: Eyes) -> Labels:
     return np.concatenate([eyes.gaze, eyes.head], axis=1).astype(np.float64)
 
 
-def estimate_labels(
-    eyes: Eyes, gaze_net: GazeNet, head_net: GazeNet | None, generator: Generator | None
-) -> Labels:
-    """Labels (N, 4) of real eyes: their gaze as an estimator sees it, and their head pose.
+class Framing(NamedTuple):
+    """How one set's pictures are to be changed to frame eyes as another's do: enlarged, then shifted."""
 
-    A known head pose stays; where it is not known `head_net` finds it. With a generator F: R -> S the
-    networks see the eyes' translations, whose domain they were trained on.
+    scale: float
+    shift: NDArray[np.float64]
+    """(2,) to the right and down, in pixels."""
+
+    @property
+    def inverse(self) -> "Framing":
+        """What undoes it."""
+        return Framing(1 / self.scale, -self.shift / self.scale)
+
+    def center_shift(self, height: int, width: int) -> NDArray[np.float64]:
+        """(2,) how far the picture's middle moves, to the right and down, in pixels."""
+        middle = np.array([(width - 1) / 2, (height - 1) / 2])
+        return self.scale * middle + self.shift - middle
+
+
+def find_framing(
+    landmarks: NDArray[np.floating], labels: Labels, others: NDArray[np.floating], other_labels: Labels
+) -> Framing:
+    """From landmarks (N, 18, 2) and labels (N, 4) of one set and those (M, ...) of another.
+
+    It takes the lids of the first to where the second's are. Lids move with gaze and head, so they are first
+    predicted, by linear regression on the first set, for the labels of the second.
     """
-    pictures = translate_pictures(generator, eyes.image) if generator else eyes.image
+    known = np.isfinite(labels).all(axis=0) & np.isfinite(other_labels).all(axis=0)
+    lids = landmarks[:, :LIDS].reshape(len(landmarks), -1)
+    weights, *_ = np.linalg.lstsq(_with_one(labels[:, known]), lids, rcond=None)
+    expected = (_with_one(other_labels[:, known]) @ weights).mean(axis=0).reshape(LIDS, 2)
+    found = others[:, :LIDS].mean(axis=0)
+    around, around_found = expected - expected.mean(axis=0), found - found.mean(axis=0)
+    scale = float((around * around_found).sum() / (around**2).sum())
+    return Framing(scale, found.mean(axis=0) - scale * expected.mean(axis=0))
+
+
+def _with_one(labels: Labels) -> Labels:
+    return np.column_stack([labels, np.ones(len(labels))])
+
+
+def reframe(eyes: Eyes, framing: Framing) -> Eyes:
+    """The eyes framed otherwise: equalised pictures, resampled, and landmarks; edges are repeated."""
+    height, width = eyes.image.shape[1:3]
+    matrix = np.array([[framing.scale, 0, framing.shift[0]], [0, framing.scale, framing.shift[1]]])
+    pictures = np.empty_like(eyes.image)
+    for picture, result in zip(eyes.image, pictures, strict=True):
+        result[:] = cv2.warpAffine(
+            picture, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
+    landmarks = (eyes.landmarks * framing.scale + framing.shift).astype(np.float32)
+    return replace(eyes, image=equalize(pictures), landmarks=landmarks)
+
+
+def estimate_labels(
+    eyes: Eyes, pictures: NDArray[np.uint8], gaze_net: GazeNet, head_net: GazeNet | None
+) -> Labels:
+    """Labels (N, 4) of real eyes, found in pictures of them: their gaze, and their head pose.
+
+    A known head pose stays; where it is not known `head_net` finds it.
+    """
     labels = known_labels(eyes)
     labels[:, :2] = estimate_gaze(gaze_net, pictures)
     unknown = ~np.isfinite(labels[:, 2:]).all(axis=1)

@@ -162,8 +162,12 @@ def fit_crop(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -
 def adapt(
     through: Annotated[
         Path | None,
-        typer.Option(help="Generator F (R to S) through which real eyes are seen.", metavar="F.safetensors"),
+        typer.Option(
+            help="Generator F (R to S) of an earlier run, through which real eyes are seen.",
+            metavar="F.safetensors",
+        ),
     ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the eye set.")] = Path("data/adapted"),
     params: ParamsOption = DEFAULT_PARAMS,
     changes: SetOption = None,
 ) -> None:
@@ -171,7 +175,7 @@ def adapt(
     loaded = _load(params, changes)
     from fpgan.stages.adapt import adapt_stage
 
-    print(adapt_stage(loaded, through))
+    print(adapt_stage(loaded, through, out))
 
 
 @app.command(rich_help_panel=NETWORKS)

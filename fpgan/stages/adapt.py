@@ -3,17 +3,20 @@
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fpgan.adaptation import (
+    Framing,
     Labels,
     choose_rows,
     draw_labels,
     estimate_labels,
+    find_framing,
     known_labels,
     label_distance,
+    reframe,
     simulator_settings,
 )
 from fpgan.datasets.prepare import prepare
@@ -22,6 +25,8 @@ from fpgan.figures.gaze import label_figure
 from fpgan.layout import ADAPTED, PREPARED_REAL, PREPARED_SYNTHETIC, SAMPLE, Branch, Trial
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
+from fpgan.networks.hourglass import LandmarkNet
+from fpgan.networks.inference import find_landmarks, translate_pictures
 from fpgan.networks.store import load_network
 from fpgan.params import Params
 from fpgan.sample.unityeyes import write_unityeyes
@@ -36,14 +41,32 @@ from fpgan.training.recorder import Silent
 DRAWN_TO_CHOOSE = 2  # labels wanted for each synthetic eye there is to choose from: more than will be met
 
 
-def adapt_stage(params: Params, through: Path | None) -> str:
+class Adapted(NamedTuple):
+    """What adaptation came to."""
+
+    eyes: Eyes
+    """Synthetic ones."""
+    labels: Labels
+    """(N, 4) of the real eyes, as they were estimated: what the eyes were made by."""
+    framing: Framing
+    """From the synthetic eyes as they were prepared to the real ones."""
+    rounds: History
+
+
+def adapt_stage(params: Params, through: Path | None, out: Path) -> str:
     """Writes synthetic eyes that look where real training persons' eyes do; returns what it did, in words.
 
-    `through` is a generator F: R -> S, through which the real eyes are seen. Gaze labels of real eyes, where
-    there are any, only tell how well it went.
+    `through` is a generator F: R -> S, through which the real eyes are seen, by the estimator of the eyes it
+    was trained on. Gaze labels of real eyes, where there are any, only tell how well it went.
     """
-    gaze_net = Trial(Branch(), params.seeds[0]).gaze_net("synthetic")
-    inputs = {"synthetic": PREPARED_SYNTHETIC, "real": PREPARED_REAL, "gaze_net": gaze_net}
+    trial = Trial(Branch(), params.seeds[0])
+    reader = trial.gaze_net("adapted" if through else "synthetic")
+    inputs = {
+        "synthetic": PREPARED_SYNTHETIC,
+        "real": PREPARED_REAL,
+        "gaze_net": reader,
+        "landmark_net": trial.landmark_net,
+    }
     with run_stage(
         "adapt",
         params,
@@ -54,64 +77,80 @@ def adapt_stage(params: Params, through: Path | None) -> str:
             "prepare_unityeyes": params.prepare_unityeyes,
         },
         inputs=inputs | ({"generator": through} if through else {}),
-        output=ADAPTED.parent,
-        description="Synthetic eyes that look where the real ones do (adaptive data generation).",
+        output=out,
+        description="Synthetic eyes that look where the real ones do, framed as they are.",
     ) as stage:
         synthetic, real = load_eyes(PREPARED_SYNTHETIC), load_eyes(PREPARED_REAL)
         real = real.select(split_real(real.person, params.split).training)
-        generator = load_network(through, Generator).to(default_device()) if through else None
-        network = load_network(gaze_net, GazeNet).to(default_device())
-        adapted, estimated, rounds = adapt(params, stage, synthetic, real, network, generator)
-        save_eyes(stage.output / ADAPTED.name, adapted, equalized=True)
-        stage.history(rounds)
+        translator = load_network(through, Generator).to(default_device()) if through else None
+        adapted = adapt(
+            params,
+            synthetic,
+            real,
+            load_network(reader, GazeNet).to(default_device()),
+            load_network(trial.landmark_net, LandmarkNet).to(default_device()),
+            translator,
+            stage,
+        )
+        save_eyes(stage.output / ADAPTED.name, adapted.eyes, equalized=True)
+        stage.history(adapted.rounds)
         labels = {
             "real, true": known_labels(real),
-            "real, estimated": estimated,
+            "real, estimated": adapted.labels,
             "synthetic, before": known_labels(synthetic),
-            "synthetic, after": known_labels(adapted),
+            "synthetic, after": known_labels(adapted.eyes),
         }
         label_figure(labels).savefig(stage.results / "labels.png")
-        settings = simulator_settings(estimated)
+        shift = adapted.framing.center_shift(*synthetic.image.shape[1:3])
+        settings = simulator_settings(adapted.labels)
         scores = {
-            "eyes": len(adapted),
+            "eyes": len(adapted.eyes),
             "distance_degrees": distances(labels),
+            "framing": {"scale": adapted.framing.scale, "right": float(shift[0]), "down": float(shift[1])},
             "unityeyes_settings": settings._asdict() if settings else {},
         }
         stage.score(scores)
-    return f"{ADAPTED}: {in_words(scores)}"
+    return f"{out / ADAPTED.name}: {in_words(scores)}"
 
 
 def adapt(
     params: Params,
-    stage: Stage,
     synthetic: Eyes,
     real: Eyes,  # of the training persons
-    gaze_net: GazeNet,  # trained on the synthetic eyes
-    generator: Generator | None,
-) -> tuple[Eyes, Labels, History]:
-    """The adapted eyes, the real eyes' labels as they were estimated last, and a row of distances a round."""
-    head_net = fit_head_net(params, stage, synthetic, real)
-    estimated = estimate_labels(real, gaze_net, head_net, generator)
+    gaze_net: GazeNet,
+    landmark_net: LandmarkNet,
+    translator: Generator | None,
+    stage: Stage,
+) -> Adapted:
+    """Goes round by round, until the estimates of the real eyes' labels have settled."""
+    head_net = fit_head_net(params, synthetic, real, stage)
+    lids, labels_s = find_landmarks(landmark_net, synthetic.image), known_labels(synthetic)
+    real_lids = find_landmarks(landmark_net, real.image)
+    seen = translate_pictures(translator, real.image) if translator else real.image
+    labels = estimate_labels(real, seen, gaze_net, head_net)
+    framing = find_framing(lids, labels_s, real_lids, labels)
+    if not translator:  # the estimator goes by the framing of the eyes it was trained on
+        seen = reframe(real, framing.inverse).image
+        labels = estimate_labels(real, seen, gaze_net, head_net)
     if params.adapt.method == "none":
-        return synthetic, estimated, []
-    adapted, rounds = synthetic, []
+        return Adapted(synthetic, labels, framing, [])
+    rounds: History = []
     for number in range(1, params.adapt.rounds + 1):
-        adapted = make_eyes(params, synthetic, estimated, seed=params.adapt.seed + number)
-        gaze_net = fit(params, adapted, stage, f"round-{number}")
-        before, estimated = estimated, estimate_labels(real, gaze_net, head_net, generator)
-        row = {
-            "round": float(number),
-            "moved_degrees": label_distance(before, estimated),
-            "synthetic_to_estimated_degrees": label_distance(known_labels(adapted), before),
-        }
-        if real.has_gaze.any():
-            row["estimated_to_true_degrees"] = label_distance(before, known_labels(real))
-        rounds.append(row)
-        stage.run.metrics(number, {key: value for key, value in row.items() if key != "round"})
-        print(f"round {number}: {len(adapted)} eyes; answers moved by {row['moved_degrees']:.2f} degrees")
-        if row["moved_degrees"] < params.adapt.settled:
+        eyes = reframe(make_eyes(params, synthetic, labels, params.adapt.seed + number), framing)
+        adapted = Adapted(eyes, labels, framing, rounds)
+        gaze_net = fit(params, eyes, stage, f"round-{number}")
+        labels = estimate_labels(real, real.image, gaze_net, head_net)
+        framing = find_framing(lids, labels_s, real_lids, labels)
+        moved = label_distance(adapted.labels, labels)
+        rounds.append({"round": float(number), "eyes": float(len(eyes)), "moved_degrees": moved})
+        stage.run.metrics(number, {"moved_degrees": moved})
+        print(
+            f"round {number}: {len(eyes)} eyes; trained on them, an estimator moves its answers by "
+            f"{moved:.2f} degrees"
+        )
+        if moved < params.adapt.settled:
             break
-    return adapted, before, rounds
+    return adapted
 
 
 def make_eyes(params: Params, synthetic: Eyes, labels: Labels, seed: int) -> Eyes:
@@ -130,7 +169,7 @@ def make_eyes(params: Params, synthetic: Eyes, labels: Labels, seed: int) -> Eye
     return synthetic.select(rows)
 
 
-def fit_head_net(params: Params, stage: Stage, synthetic: Eyes, real: Eyes) -> GazeNet | None:
+def fit_head_net(params: Params, synthetic: Eyes, real: Eyes, stage: Stage) -> GazeNet | None:
     """An estimator of head pose, where synthetic eyes have labels of it and some real ones do not."""
     known = np.flatnonzero(np.isfinite(synthetic.head).all(axis=1))
     if np.isfinite(real.head).all() or not len(known):
@@ -183,8 +222,15 @@ def in_words(scores: dict[str, Any]) -> str:
             f"from where they truly look: {apart['after_to_true']:.1f} degrees, "
             f"{apart['before_to_true']:.1f} before"
         )
+    frame = scores["framing"]
+    lines.append(
+        f"enlarged by {frame['scale']:.3f} and moved by {frame['right']:+.1f} pixels to the right and "
+        f"{frame['down']:+.1f} down, to sit as real eyes do"
+    )
     ranges = ", ".join(
         f"{name.replace('_', ' ')} {center:.0f} \N{PLUS-MINUS SIGN} {reach:.0f}"
         for name, (center, reach) in settings.items()
     )
-    return "\n".join([*lines, f"UnityEyes draws such eyes, and others to select from, with {ranges} degrees"])
+    if ranges:
+        lines.append(f"UnityEyes draws such eyes, and others to select from, with {ranges} degrees")
+    return "\n".join(lines)

@@ -129,16 +129,16 @@ def train_landmarks_stage(params: Params, trial: Trial) -> str:
         "train-landmarks",
         params,
         sections={"train_landmarks": params.train_landmarks, "split": params.split},
-        inputs={"eyes": ADAPTED},
+        inputs={"eyes": PREPARED_SYNTHETIC},
         output=output.parent,
-        description="Stacked hourglass for landmarks, trained on adapted synthetic eyes.",
+        description="Stacked hourglass for landmarks, trained on synthetic eyes.",
         belongs_to=trial,
     ) as stage:
-        eyes = load_eyes(ADAPTED)
+        eyes = load_eyes(PREPARED_SYNTHETIC)
         training, validation, test = (
             eyes.select(rows[eyes.has_landmarks[rows]]) for rows in split_synthetic(len(eyes), params.split)
         )
-        check_enough(len(training), params.train_landmarks.batch_size, ADAPTED)
+        check_enough(len(training), params.train_landmarks.batch_size, PREPARED_SYNTHETIC)
         torch.manual_seed(trial.seed)
         arguments = {
             "channels": eyes.channels,
