@@ -309,7 +309,7 @@ def leave_out(params: Params, person: str) -> Params:
 
 
 def adapted_to(params: Params, persons: Sequence[str]) -> list[str]:
-    """Those of real persons whose unlabelled pictures tell where adapted synthetic eyes are to look."""
+    """Those of real persons whose unlabelled pictures synthetic eyes are adapted to."""
     apart = {*params.split.validation_persons, *params.split.test_persons}
     return [] if params.adapt.method == "none" else [person for person in persons if person not in apart]
 

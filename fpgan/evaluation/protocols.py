@@ -45,7 +45,7 @@ class Conditions(NamedTuple):
     test_pictures_seen: bool
     """Whether the translator saw the test persons' pictures, without labels."""
     adapted_to: Sequence[str] = ()
-    """Test persons from whose pictures, without labels, the labels of adapted S were estimated."""
+    """Test persons from whose unlabelled pictures labels and framing of adapted S were estimated."""
 
 
 def describe(name: str, conditions: Conditions) -> str:
@@ -122,7 +122,10 @@ def _seen(test_pictures_seen: bool) -> str:
 def _adapted(persons: Sequence[str]) -> list[str]:
     if not persons:
         return []
-    return [f"Where adapted S looks was estimated from unlabelled pictures, of {', '.join(persons)} as well."]
+    return [
+        "Labels and framing of adapted S were estimated from unlabelled pictures, those of "
+        f"{', '.join(persons)} among them."
+    ]
 
 
 def _chosen(validation_persons: Sequence[str]) -> str:

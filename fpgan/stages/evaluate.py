@@ -44,7 +44,7 @@ GAZE_NETS = ("synthetic", "adapted", "translated", "real")
 def evaluate_stage(params: Params, branch: Branch, adapted_to: Sequence[str] = ()) -> str:
     """Writes metrics.json, tables and figures; returns the table of gaze errors.
 
-    `adapted_to` are the test persons from whose pictures the labels of adapted eyes were estimated.
+    `adapted_to` are the test persons from whose pictures labels and framing of adapted eyes were estimated.
     """
     trials = [Trial(branch, seed) for seed in params.seeds]
     with run_stage(
