@@ -138,16 +138,15 @@ def adapt(
     for number in range(1, params.adapt.rounds + 1):
         eyes = reframe(make_eyes(params, synthetic, labels, params.adapt.seed + number), framing)
         adapted = Adapted(eyes, labels, framing, rounds)
+        if number == params.adapt.rounds:
+            break
         gaze_net = fit(params, eyes, stage, f"round-{number}")
         labels = estimate_labels(real, real.image, gaze_net, head_net)
         framing = find_framing(lids, labels_s, real_lids, labels)
         moved = label_distance(adapted.labels, labels)
         rounds.append({"round": float(number), "eyes": float(len(eyes)), "moved_degrees": moved})
         stage.run.metrics(number, {"moved_degrees": moved})
-        print(
-            f"round {number}: {len(eyes)} eyes; trained on them, an estimator moves its answers by "
-            f"{moved:.2f} degrees"
-        )
+        print(f"round {number}: trained on {len(eyes)} eyes, answers moved by {moved:.2f} degrees")
         if moved < params.adapt.settled:
             break
     return adapted
