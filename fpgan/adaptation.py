@@ -25,6 +25,7 @@ from fpgan.quality.distances import sliced_wasserstein_distance
 
 Labels = NDArray[np.float64]
 
+MOST_ENLARGED = 1.25
 LIDS = 8  # landmarks, the first ones
 NEIGHBOURS = 256  # synthetic eyes looked through for one that is not taken yet
 FARTHEST = np.radians(6)  # a synthetic eye may be from the labels it stands for: an estimator's error
@@ -50,6 +51,11 @@ class Framing(NamedTuple):
     def inverse(self) -> "Framing":
         """What undoes it."""
         return Framing(1 / self.scale, -self.shift / self.scale)
+
+    @property
+    def plausible(self) -> bool:
+        """Whether prepared sets can differ so: if not, the landmark network errs."""
+        return 1 / MOST_ENLARGED < self.scale < MOST_ENLARGED
 
     def center_shift(self, height: int, width: int) -> NDArray[np.float64]:
         """(2,) how far the picture's middle moves, to the right and down, in pixels."""

@@ -47,7 +47,7 @@ def evaluation_report(metrics: Path) -> str:
             console.print(
                 f"  {direction}: sliced Wasserstein distance {distance['before']:.2f} before, "
                 f"{distance['after']:.2f} after ({distance['floor']:.2f} within the other domain); "
-                f"{found['taken_for_target']:.0%} taken for it by a classifier trained to unmask them (50% at "
+                f"a classifier trained to unmask them takes {found['taken_for_target']:.0%} for it (50% at "
                 "best)"
             )
         console.print("\nPictures and tables:")

@@ -83,7 +83,7 @@ def test_the_report_shows_errors_comparisons_and_what_was_skipped(tmp_path: Path
         f"forward: {scores['against_no_adaptation']['forward']['verdict']}",
         "over seeds",
         "0.81 before, 0.32 after (0.21 within",
-        "13% taken for it",
+        "takes 13% for it",
     ):
         assert part in flat
     with pytest.raises(InputError, match="dvc repro"):
