@@ -25,11 +25,13 @@ from fpgan.quality.distances import sliced_wasserstein_distance
 
 Labels = NDArray[np.float64]
 
+MOST_ENLARGED = 1.25
 LIDS = 8  # landmarks, the first ones
-NEIGHBOURS = 64  # synthetic eyes looked through for one that is not taken yet
-FARTHEST = np.radians(3)  # a synthetic eye may be from the labels it stands for
+NEIGHBOURS = 256  # synthetic eyes looked through for one that is not taken yet
+FARTHEST = np.radians(6)  # a synthetic eye may be from the labels it stands for: an estimator's error
 HEAD_WEIGHT = 0.5  # of a difference in head pose, which matters less to an estimator than one in gaze
-MISSES = 0.1  # share of wanted labels without an eye near at which choosing ends
+FEWEST_WANTED = 50  # labels before their misses say anything
+MISSES = 0.25  # share of wanted labels without an eye near at which choosing ends
 UNIFORM_SPREAD = 1.96  # standard deviations: what a simulator's uniform range covers to either side
 
 
@@ -49,6 +51,11 @@ class Framing(NamedTuple):
     def inverse(self) -> "Framing":
         """What undoes it."""
         return Framing(1 / self.scale, -self.shift / self.scale)
+
+    @property
+    def plausible(self) -> bool:
+        """Whether prepared sets can differ so: if not, the landmark network errs."""
+        return 1 / MOST_ENLARGED < self.scale < MOST_ENLARGED
 
     def center_shift(self, height: int, width: int) -> NDArray[np.float64]:
         """(2,) how far the picture's middle moves, to the right and down, in pixels."""
@@ -124,7 +131,7 @@ def draw_labels(labels: Labels, count: int, seed: int) -> Labels:
 def choose_rows(labels: Labels, wanted: Labels) -> NDArray[np.int64]:
     """Rows of synthetic eyes with labels (M, 4) that together are distributed as `wanted` (N, 4).
 
-    Each wanted label gets the nearest eye that is not taken yet; when a tenth of them finds none near, what
+    Each wanted label gets the nearest eye that is not taken yet; when a quarter of them finds none near, what
     is left would no longer look like them, and choosing ends. Angles that one side does not know do not
     count.
     """
@@ -146,7 +153,7 @@ def choose_rows(labels: Labels, wanted: Labels) -> NDArray[np.int64]:
             taken[free[0]] = True
             continue
         missed += 1
-        if count > NEIGHBOURS and missed > MISSES * count:
+        if count > FEWEST_WANTED and missed > MISSES * count:
             break
     return usable[taken[:-1]]
 

@@ -122,7 +122,7 @@ class Augmentation(Section):
     """Largest change of size."""
     brightness: float = Field(0.2, ge=0, le=1)
     contrast: float = Field(0.2, ge=0, le=1)
-    blur: float = Field(0.3, ge=0, le=1)
+    blur: float = Field(0.7, ge=0, le=1)
     """Probability of a Gaussian blur."""
     noise: float = Field(0.05, ge=0, le=1)
     """Largest standard deviation of pixel noise, as a share of the grey range."""

@@ -36,17 +36,35 @@ def scores_report(scores: dict[str, Any], written: Sequence[Path]) -> str:
             console.print("\nAgainst no adaptation, on the same eyes:")
         for name, found in scores["against_no_adaptation"].items():
             console.print(f"  {_plain(name)}: {found['verdict']}")
+        for caveat in _caveats(scores["against_no_adaptation"]):
+            console.print(f"  {caveat}")
         console.print("\nWhat translation keeps:")
         for direction, kept in scores["preservation"].items():
             console.print(
                 f"  {direction}: gaze drifts {kept['gaze_drift_degrees']:.2f} degrees, landmarks "
                 f"{kept['landmark_drift_pixels']:.2f} pixels; a pixel changes by {kept['change']:.0f} of 255 "
-                f"({kept['unchanged_share']:.0%} of the eyes hardly at all)"
+                f"({kept['unchanged_share']:.0%} of the eyes hardly at all), there and back by "
+                f"{kept['cycle_error']:.0f}"
+            )
+        if scores["quality"]:
+            console.print("\nHow much translations look like the other domain:")
+        for direction, found in scores["quality"].items():
+            distance = found["sliced_wasserstein"]
+            console.print(
+                f"  {direction}: sliced Wasserstein distance {distance['before']:.2f} before, "
+                f"{distance['after']:.2f} after ({distance['floor']:.2f} within the other domain); "
+                f"a classifier trained to unmask them takes {found['taken_for_target']:.0%} for it (50% at "
+                "best)"
             )
         console.print("\nPictures and tables:")
         for path in written:
             console.print(f"  {path}")
     return captured.get()
+
+
+def _caveats(comparisons: dict[str, dict[str, Any]]) -> list[str]:
+    """Those of all comparisons, each once."""
+    return list(dict.fromkeys(caveat for found in comparisons.values() for caveat in found["caveats"]))
 
 
 def _error_table(errors: dict[str, dict[str, Any]], skipped: dict[str, str]) -> Table:

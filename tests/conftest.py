@@ -57,11 +57,11 @@ def write_project(folder: Path, **train_gan: Any) -> None:
     (folder / ".dvc").mkdir()
     real = draw_eyes(24, seed=1, ground=110, disc=20)
     real = replace(real, person=np.array(["p00", "p01", "p02"] * 8))
-    save_eyes(folder / "data/prepared/unityeyes/eyes.h5", draw_eyes(40, seed=0), equalized=True)
+    save_eyes(folder / "data/adapted/eyes.h5", draw_eyes(40, seed=0), equalized=True)
     save_eyes(folder / "data/prepared/mpiifacegaze/eyes.h5", real, equalized=True)
     gaze: dict[str, Any] = {"channels": 1, "height": HEIGHT, "width": WIDTH, "network": "residual"}
     landmarks: dict[str, Any] = {"channels": 1, "modules": 1, "features": 4}
-    save_network(folder / "models/gaze-synthetic/0/gazenet.safetensors", GazeNet(**gaze), gaze)
+    save_network(folder / "models/gaze-adapted/0/gazenet.safetensors", GazeNet(**gaze), gaze)
     save_network(folder / "models/landmarks/0/landmarks.safetensors", LandmarkNet(**landmarks), landmarks)
     sections = {
         "split": {"validation_persons": ["p01"], "test_persons": ["p02"]},

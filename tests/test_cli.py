@@ -10,11 +10,13 @@ STAGES = [
     "render-sample",
     "prepare-unityeyes",
     "prepare-mpiifacegaze",
+    "adapt",
     "train-gaze",
     "train-landmarks",
     "train-gan",
     "translate",
     "evaluate",
+    "compare",
 ]
 
 

@@ -14,6 +14,8 @@ import mlflow
 import pytest
 import yaml
 
+from fpgan.evaluation.protocols import PROTOCOLS
+from fpgan.evaluation.record import load_evaluation
 from fpgan.eyes import load_eyes
 from fpgan.stages.stage import digest
 
@@ -23,6 +25,7 @@ SMALL = {
     "split": {"validation_persons": ["p01"], "test_persons": ["p02"], "synthetic_test": 0.2},
     "render_sample": {"synthetic": 60, "persons": 4, "pictures_per_person": 12},
     "train_gaze": {"epochs": 1, "batch_size": 8},
+    "adapt": {"rounds": 1},
     "train_landmarks": {"epochs": 1, "batch_size": 8, "features": 8},
     "train_gan": {
         "steps": 30,
@@ -38,6 +41,8 @@ RUNS = {
     "prepare-unityeyes",
     "prepare-mpiifacegaze",
     "train-gaze-synthetic",
+    "adapt",
+    "train-gaze-adapted",
     "train-gaze-translated",
     "train-gaze-real",
     "train-landmarks",
@@ -144,6 +149,7 @@ def test_evaluation_holds_every_protocol(project: Path) -> None:
     assert set(errors) == {
         "mean_gaze",
         "no_adaptation",
+        "adaptive_data",
         "forward",
         "backward",
         "both",
@@ -156,14 +162,25 @@ def test_evaluation_holds_every_protocol(project: Path) -> None:
     assert errors["synthetic"]["eyes"] == 12
     text = command(project, "fpgan", "report")
     assert f"{errors['backward']['mean']:.2f}" in text
-    for name in ("translations_s2r", "translations_r2s", "gaze_errors", "gaze_distributions"):
-        assert f"results/evaluate/{name}.png" in text
-        assert (project / f"results/evaluate/{name}.png").stat().st_size > 5000
+    for name in (
+        "translations_s2r",
+        "translations_r2s",
+        "gaze_errors",
+        "gaze_distributions",
+        "person_errors",
+        "errors_by_gaze",
+        "errors_by_head_pose",
+    ):
+        assert f"results/evaluate/figures/{name}.png" in text
+        assert (project / f"results/evaluate/figures/{name}.png").stat().st_size > 5000
+    evaluation = load_evaluation(project / "results/evaluate/evaluation.h5")
+    assert set(evaluation.estimates) == set(errors) - {"mean_gaze_synthetic", "synthetic"}
+    assert evaluation.estimates["both"].shape == (1, 24, 2)
 
 
 def test_translated_sets_keep_every_eye_and_its_labels(project: Path) -> None:
-    for direction, source in (("s2r", "unityeyes"), ("r2s", "mpiifacegaze")):
-        before = load_eyes(project / f"data/prepared/{source}/eyes.h5")
+    for direction, source in (("s2r", "adapted"), ("r2s", "prepared/mpiifacegaze")):
+        before = load_eyes(project / f"data/{source}/eyes.h5")
         after = load_eyes(project / f"data/translated/{direction}/0/eyes.h5")
         assert (after.gaze == before.gaze).all()
         assert (after.person == before.person).all()
@@ -183,7 +200,7 @@ def test_a_second_repro_runs_nothing(project: Path) -> None:
         ({"train_landmarks": {"epochs": 2}}, {"train-landmarks@0"}),
         ({"train_gan": {"weights": {"gaze": 3}}}, {"train-gan@0"}),
         ({"train_gan": {"real_eyes": "all_persons"}}, {"train-gan@0", "evaluate"}),
-        ({"prepare_unityeyes": {"crop_width": 1.4}}, {"prepare-unityeyes"}),
+        ({"prepare_unityeyes": {"crop_width": 1.4}}, {"prepare-unityeyes", "adapt"}),
         ({"tracking": {"experiment": "other"}}, set()),
     ],
 )
@@ -210,6 +227,7 @@ def test_the_users_own_data_leaves_the_sample_data_out(project: Path) -> None:
     (project / "params.yaml").write_text(text)
     scores = json.loads((project / "results/evaluate/metrics.json").read_text())
     assert set(scores["gaze_error_degrees"]) == {"mean_gaze_synthetic", "synthetic"}
-    without_labels = {"mean_gaze", "no_adaptation", "forward", "backward", "both", "real_bound"}
-    assert set(scores["skipped"]) == without_labels
+    without_labels = {name for name, protocol in PROTOCOLS.items() if protocol.tested_on == "R"}
+    too_few = {"quality_s2r", "quality_r2s"}
+    assert set(scores["skipped"]) == without_labels | too_few
     assert scores["preservation"]["r2s"]["gaze_drift_degrees"] > 0

@@ -13,7 +13,17 @@ from fpgan.evaluation.protocols import PROTOCOLS, Conditions, describe, describe
 from fpgan.evaluation.summary import summarize
 from fpgan.report import evaluation_report
 
-KEPT = {"gaze_drift_degrees": 1.5, "landmark_drift_pixels": 0.5, "change": 20.0, "unchanged_share": 0.0}
+QUALITY = {
+    "sliced_wasserstein": {"before": 0.81, "after": 0.32, "floor": 0.21},
+    "taken_for_target": 0.13,
+}
+KEPT = {
+    "gaze_drift_degrees": 1.5,
+    "landmark_drift_pixels": 0.5,
+    "change": 20.0,
+    "unchanged_share": 0.0,
+    "cycle_error": 9.0,
+}
 
 
 def summary(**changes: Any) -> dict[str, Any]:
@@ -24,6 +34,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         protocol="Test persons p12.",
         skipped={"backward": "no translator"},
         preservation={"s2r": KEPT, "r2s": KEPT},
+        quality={"s2r": QUALITY},
     )
 
 
@@ -58,7 +69,7 @@ def test_the_report_shows_errors_comparisons_and_what_was_skipped(tmp_path: Path
     (tmp_path / "metrics.json").write_text(json.dumps(scores))
     (tmp_path / "gaze_errors.png").touch()
     text = evaluation_report(tmp_path / "metrics.json")
-    row = next(line for line in text.splitlines() if "trained on translated S" in line)
+    row = next(line for line in text.splitlines() if "trained on translated adapted S" in line)
     forward = scores["gaze_error_degrees"]["forward"]
     for key in ("mean", "low", "high", "median", "spread"):
         assert f"{forward[key]:.2f}" in row
@@ -71,6 +82,8 @@ def test_the_report_shows_errors_comparisons_and_what_was_skipped(tmp_path: Path
         "gaze_errors.png",
         f"forward: {scores['against_no_adaptation']['forward']['verdict']}",
         "over seeds",
+        "0.81 before, 0.32 after (0.21 within",
+        "takes 13% for it",
     ):
         assert part in flat
     with pytest.raises(InputError, match="dvc repro"):

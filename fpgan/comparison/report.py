@@ -37,6 +37,7 @@ def comparison_page(
             name: PROTOCOLS[name].meaning if name in PROTOCOLS else "" for name in comparison.protocols
         },
         references=REFERENCES,
+        caveats=caveats(comparison),
         bests=[best_protocol(errors) for errors in comparison.errors],
         preserved=(preserved := _preserved(comparison)),
         measures=list(dict.fromkeys(name for *_, values in preserved for name in values)),
@@ -92,9 +93,14 @@ def comparison_text(comparison: Comparison) -> str:
             WIDTH,
             subsequent_indent="  ",
         )
-    for sentence in left_out(comparison):
+    for sentence in caveats(comparison) + left_out(comparison):
         lines += textwrap.wrap(sentence, WIDTH, subsequent_indent="  ")
     return "\n".join(lines)
+
+
+def caveats(comparison: Comparison) -> list[str]:
+    """What the tests rest on, each sentence once."""
+    return list(dict.fromkeys(caveat for test in comparison.tests for caveat in test.found.caveats))
 
 
 def left_out(comparison: Comparison) -> list[str]:

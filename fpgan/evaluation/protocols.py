@@ -21,10 +21,10 @@ class Protocol(NamedTuple):
 PROTOCOLS = {
     "mean_gaze": Protocol("always the mean gaze, tested on R", "R", False),
     "no_adaptation": Protocol("trained on S, tested on R", "R", False),
-    "forward": Protocol("trained on translated S, tested on R", "R", True),
-    "backward": Protocol("trained on S, tested on translated R", "R", True),
-    "both": Protocol("forward and backward averaged", "R", True),
     "adaptive_data": Protocol("trained on adapted S, tested on R", "R", True),
+    "forward": Protocol("trained on translated adapted S, tested on R", "R", True),
+    "backward": Protocol("trained on adapted S, tested on translated R", "R", True),
+    "both": Protocol("forward and backward averaged", "R", True),
     "real_bound": Protocol("trained on R, tested on R", "R", False),
     "mean_gaze_synthetic": Protocol("always the mean gaze, tested on S", "S", False),
     "synthetic": Protocol("trained on S, tested on S", "S", False),

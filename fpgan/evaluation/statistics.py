@@ -69,7 +69,7 @@ class Comparison(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """The outcome in words, with what it rests on."""
+        """The outcome in words."""
         lower = self.difference < 0
         low, high = (-self.high, -self.low) if lower else (self.low, self.high)
         if abs(self.difference) < NEGLIGIBLE:
@@ -77,18 +77,20 @@ class Comparison(NamedTuple):
         else:
             start = f"{'lower' if lower else 'higher'} by {abs(self.difference):.2f} degrees"
         more = "more" if self.more_than_noise else "no more"
-        notes = "; ".join(self._notes())
-        return f"{start} ({low:.2f} to {high:.2f}), {more} than noise ({notes})"
+        persons = f"; lower for {self.improved} of {self.persons} persons" if self.over == "persons" else ""
+        return f"{start} ({low:.2f} to {high:.2f}), {more} than noise{persons}"
 
-    def _notes(self) -> list[str]:
-        notes = [f"lower for {self.improved} of {self.persons} persons"]
+    @property
+    def caveats(self) -> list[str]:
+        """What the outcome rests on, in sentences."""
+        sentences = []
         if self.over == "eyes":
-            notes = ["one person, which says nothing of others"]
-        elif self.persons < FEW and self.more_than_noise:
-            notes.append("so few persons tell only if persons' errors are normally distributed")
+            sentences.append("One person says nothing of others.")
+        elif self.persons < FEW:
+            sentences.append("So few persons tell only if persons' errors are normally distributed.")
         if min(self.seeds) == 1:
-            notes.append("the noise of training is not counted for a single seed")
-        return notes
+            sentences.append("With a single seed the noise of training is not counted.")
+        return sentences
 
 
 class _Noise(NamedTuple):

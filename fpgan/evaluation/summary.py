@@ -64,4 +64,5 @@ def _difference(comparison: Comparison) -> dict[str, Any]:
         "p": comparison.p,
         "persons_improved": comparison.improved,
         "verdict": comparison.verdict,
+        "caveats": comparison.caveats,
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpgan.adaptation import (
     Framing,
@@ -128,7 +129,7 @@ def adapt(
     real_lids = find_landmarks(landmark_net, real.image)
     seen = translate_pictures(translator, real.image) if translator else real.image
     labels = estimate_labels(real, seen, gaze_net, head_net)
-    framing = find_framing(lids, labels_s, real_lids, labels)
+    framing = framing_of(lids, labels_s, real_lids, labels, stage)
     if not translator:  # the estimator goes by the framing of the eyes it was trained on
         seen = reframe(real, framing.inverse).image
         labels = estimate_labels(real, seen, gaze_net, head_net)
@@ -138,19 +139,37 @@ def adapt(
     for number in range(1, params.adapt.rounds + 1):
         eyes = reframe(make_eyes(params, synthetic, labels, params.adapt.seed + number), framing)
         adapted = Adapted(eyes, labels, framing, rounds)
+        if number == params.adapt.rounds:
+            break
         gaze_net = fit(params, eyes, stage, f"round-{number}")
         labels = estimate_labels(real, real.image, gaze_net, head_net)
-        framing = find_framing(lids, labels_s, real_lids, labels)
+        framing = framing_of(lids, labels_s, real_lids, labels, stage)
         moved = label_distance(adapted.labels, labels)
         rounds.append({"round": float(number), "eyes": float(len(eyes)), "moved_degrees": moved})
         stage.run.metrics(number, {"moved_degrees": moved})
-        print(
-            f"round {number}: {len(eyes)} eyes; trained on them, an estimator moves its answers by "
-            f"{moved:.2f} degrees"
-        )
+        print(f"round {number}: trained on {len(eyes)} eyes, answers moved by {moved:.2f} degrees")
         if moved < params.adapt.settled:
             break
     return adapted
+
+
+def framing_of(
+    landmarks: NDArray[np.floating],
+    labels: Labels,
+    real_landmarks: NDArray[np.floating],
+    real_labels: Labels,
+    stage: Stage,
+) -> Framing:
+    """How synthetic eyes are to be framed; as they are, with a warning, where what is found cannot be."""
+    found = find_framing(landmarks, labels, real_landmarks, real_labels)
+    if found.plausible:
+        return found
+    stage.run.warn(
+        0,
+        f"by their landmarks real eyes are {found.scale:.2f} times as large as synthetic ones, which cannot be; "
+        "the framing stays",
+    )
+    return Framing(1.0, np.zeros(2))
 
 
 def make_eyes(params: Params, synthetic: Eyes, labels: Labels, seed: int) -> Eyes:
