@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fpgan.comparison.compare import Comparison
-from fpgan.comparison.report import DIRECTIONS, left_out, mean_error_cell, spaced, uncertainty
+from fpgan.comparison.report import DIRECTIONS, caveats, left_out, mean_error_cell, spaced, uncertainty
 
 WIDTH = 116
 MEASURES = {  # of what translation does, by column
@@ -41,6 +41,7 @@ def ablation_text(comparison: Comparison) -> str:
     sentences = [
         uncertainty(comparison),
         f"Last in a cell the difference from {first} on the same eyes, and its p." if varying else "",
+        *caveats(comparison),
         *left_out(comparison),
     ]
     if same:
