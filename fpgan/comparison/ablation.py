@@ -13,7 +13,7 @@ WIDTH = 116
 MEASURES = {  # of what translation does, by column
     "gaze drift, °": "gaze_drift_degrees",
     "landmark drift, px": "landmark_drift_pixels",
-    "Fréchet distance": "frechet/after",
+    "domain distance": "sliced_wasserstein/after",
     "taken for target": "taken_for_target",
 }
 
@@ -24,7 +24,9 @@ def ablation_text(comparison: Comparison) -> str:
     varying = [name for name in comparison.protocols if name not in same]
     table = Table(title="Gaze error, degrees, and translation", title_justify="left", show_lines=True)
     table.add_column("variant", overflow="fold")
-    for heading in (*map(spaced, varying), "", *MEASURES):
+    for heading in (*map(spaced, varying), ""):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in MEASURES:
         table.add_column(heading, justify="right")
     for i, run in enumerate(comparison.runs):
         table.add_row(
@@ -42,11 +44,13 @@ def ablation_text(comparison: Comparison) -> str:
         uncertainty(comparison),
         f"Last in a cell the difference from {first} on the same eyes, and its p." if varying else "",
         *caveats(comparison),
+        "Domain distance: sliced Wasserstein, of translations to the other domain. Taken for target: the share "
+        "of translations that a classifier trained to unmask them takes for the other domain; 0.5 at best.",
         *left_out(comparison),
     ]
     if same:
-        errors = comparison.errors[0]
-        shared = [f"{spaced(name)} {mean_error_cell(errors[name], ', ')}" for name in same]
+        cells = {name: mean_error_cell(comparison.errors[0][name]).split("\n") for name in same}
+        shared = [f"{spaced(name)} {mean} ({interval})" for name, (mean, interval) in cells.items()]
         sentences.insert(0, f"The same for all variants: {'; '.join(shared)}.")
     for sentence in sentences:
         lines += textwrap.wrap(sentence, WIDTH)

@@ -65,7 +65,7 @@ class Comparison:
     preservation: list[dict[str, float]]
     """By direction and measure, such as "s2r/gaze_drift_degrees"."""
     quality: list[dict[str, float]]
-    """Likewise, such as "s2r/frechet/after"."""
+    """Likewise, such as "s2r/sliced_wasserstein/after"."""
     tests: list[PairedTest]
     differing: dict[str, tuple[str, ...]]
     """Parameters that are not the same in all runs."""

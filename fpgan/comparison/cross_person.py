@@ -19,6 +19,7 @@ from fpgan.comparison.report import spaced
 from fpgan.errors import InputError
 from fpgan.evaluation.errors import Estimates
 from fpgan.evaluation.examine import mean_over_seeds
+from fpgan.evaluation.protocols import PROTOCOLS
 from fpgan.evaluation.record import Evaluation
 from fpgan.evaluation.statistics import compare
 from fpgan.evaluation.summary import BASELINE
@@ -50,7 +51,7 @@ def pool(evaluations: Mapping[str, Evaluation]) -> dict[str, Estimates]:
             np.concatenate([each[protocol].true for each in found]),
             np.concatenate([each[protocol].person for each in found]),
         )
-        for protocol in found[0]
+        for protocol in PROTOCOLS
         if all(protocol in each for each in found)
     }
 

@@ -134,10 +134,10 @@ def _title(comparison: Comparison) -> str:
     return f"{', '.join(labels[:-1])} and {labels[-1]} compared"
 
 
-def mean_error_cell(error: MeanError, separator: str = "\n") -> str:
-    """An error as it is read: mean, spread over seeds, interval."""
+def mean_error_cell(error: MeanError) -> str:
+    """An error as it is read: mean and spread over seeds, and in a second line the interval."""
     spread = f" ± {error.spread:.2f}" if error.spread is not None else ""
-    return f"{error.mean:.2f}{spread}{separator}{error.low:.2f} to {error.high:.2f}"
+    return f"{error.mean:.2f}{spread}\n{error.low:.2f} to {error.high:.2f}"
 
 
 def _preserved(comparison: Comparison) -> list[tuple[str, str, dict[str, float]]]:

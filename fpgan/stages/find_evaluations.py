@@ -70,9 +70,12 @@ def find_evaluation(given: str, folder: Path) -> FoundEvaluation:
 def find_branches(branches: Mapping[str, Branch], pipeline: str) -> dict[str, FoundEvaluation]:
     """The evaluations of branches, by name; raises InputError that names the missing ones, and the remedy."""
     paths = {name: branch.results(STAGE) / EVALUATION.name for name, branch in branches.items()}
-    missing = [f"{name} ({path})" for name, path in paths.items() if not path.is_file()]
+    missing = [name for name, path in paths.items() if not path.is_file()]
     if missing:
-        raise InputError(f"not evaluated yet: {', '.join(missing)}; `dvc repro {pipeline}` does it")
+        raise InputError(
+            f"{paths[missing[0]].parent.parent}: no evaluation of {', '.join(missing)}; "
+            f"`dvc repro {pipeline}` makes all"
+        )
     return {name: _from_file(str(path), path) for name, path in paths.items()}
 
 
