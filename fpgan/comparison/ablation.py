@@ -44,8 +44,8 @@ def ablation_text(comparison: Comparison) -> str:
         uncertainty(comparison),
         f"Last in a cell the difference from {first} on the same eyes, and its p." if varying else "",
         *caveats(comparison),
-        "Domain distance: sliced Wasserstein, of translations to the other domain. Taken for target: the share "
-        "of translations that a classifier trained to unmask them takes for the other domain; 0.5 at best.",
+        "Domain distance: sliced Wasserstein, of translations to the other domain. Taken for target: the "
+        "share that a classifier trained to unmask translations takes for the other domain; 0.5 at best.",
         *left_out(comparison),
     ]
     if same:
