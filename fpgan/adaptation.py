@@ -117,15 +117,18 @@ def draw_labels(labels: Labels, count: int, seed: int) -> Labels:
     """`count` labels (count, D) distributed as those given (N, D), none of them twice.
 
     The smoothed bootstrap with the variance kept (Silverman, Young, Biometrika 1987): rows drawn at random,
-    and moved at random by Scott's bandwidth.
+    and moved at random by Scott's bandwidth. Angles that no label knows stay unknown.
     """
     random = np.random.default_rng(seed)
-    known = labels[np.isfinite(labels).all(axis=1)]
+    angles = np.isfinite(labels).any(axis=0)
+    known = labels[np.isfinite(labels[:, angles]).all(axis=1)][:, angles]
     center, spread = known.mean(axis=0), known.std(axis=0)
     bandwidth = len(known) ** (-1 / (known.shape[1] + 4))
     drawn = known[random.integers(len(known), size=count)] - center
     moved = drawn + bandwidth * spread * random.normal(size=drawn.shape)
-    return center + moved / np.sqrt(1 + bandwidth**2)
+    result = np.full((count, labels.shape[1]), np.nan)
+    result[:, angles] = center + moved / np.sqrt(1 + bandwidth**2)
+    return result
 
 
 def choose_rows(labels: Labels, wanted: Labels) -> NDArray[np.int64]:

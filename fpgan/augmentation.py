@@ -61,10 +61,9 @@ def _pipeline(params: Augmentation) -> albumentations.Compose:
                 p=1,
             ),
             albumentations.RandomBrightnessContrast(params.brightness, params.contrast, p=1),
-            albumentations.GaussianBlur(blur_limit=0, sigma_limit=(0.3, 2.0), p=params.blur),
+            albumentations.GaussianBlur(blur_limit=0, sigma_limit=(0.3, params.blur_sigma), p=params.blur),
             albumentations.GaussNoise(std_range=(0, params.noise), p=float(params.noise > 0)),
-            # What a blurred or noisy camera would have seen was equalised after that.
-            albumentations.Equalize(by_channels=False, p=1),
+            albumentations.Equalize(by_channels=False, p=float(params.equalize)),
         ],
         keypoint_params=albumentations.KeypointParams(format="xy", remove_invisible=False),
     )

@@ -122,10 +122,14 @@ class Augmentation(Section):
     """Largest change of size."""
     brightness: float = Field(0.2, ge=0, le=1)
     contrast: float = Field(0.2, ge=0, le=1)
-    blur: float = Field(0.7, ge=0, le=1)
+    blur: float = Field(0.3, ge=0, le=1)
     """Probability of a Gaussian blur."""
+    blur_sigma: float = Field(1.2, gt=0.3, le=10)
+    """Its largest standard deviation, in pixels."""
     noise: float = Field(0.05, ge=0, le=1)
     """Largest standard deviation of pixel noise, as a share of the grey range."""
+    equalize: bool = False
+    """Whether a changed picture's histogram is equalised again, as that of a blurred webcam's picture is."""
 
 
 class Training(Section):
@@ -146,10 +150,12 @@ class Adapt(Section):
     method: Literal["auto", "select", "none"] = "auto"
     """auto: eyes are drawn anew where a simulator is at hand, that of the sample data, else selected; select:
     those of the synthetic eyes that look where the real ones do; none: all of them, as they are."""
-    rounds: int = Field(2, ge=1)
+    rounds: int = Field(1, ge=1)
     """At most: each makes eyes and trains an estimator on them, whose answers the next round goes by."""
     settled: float = Field(0.5, ge=0)
     """Degrees between the answers of two rounds at which they have settled."""
+    augmentation: Augmentation = Augmentation(blur=0.7, blur_sigma=2, equalize=True)
+    """For the estimators that say where real eyes look: they have to read eyes of the other domain."""
     seed: int = Field(0, ge=0)
 
 

@@ -55,7 +55,10 @@ def test_few_eyes_are_chosen_where_few_look_there() -> None:
 def test_a_head_pose_that_nobody_knows_does_not_count() -> None:
     gaze_only = REAL.copy()
     gaze_only[:, 2:] = np.nan
-    rows = choose_rows(WIDE, gaze_only)
+    wanted = draw_labels(gaze_only, 8000, seed=1)
+    assert np.isnan(wanted[:, 2:]).all()
+    np.testing.assert_allclose(wanted[:, :2].std(axis=0), REAL[:, :2].std(axis=0), rtol=0.06)
+    rows = choose_rows(WIDE, wanted)
     assert len(rows) > 100
     assert label_distance(WIDE[rows][:, :2], REAL[:, :2]) < 2.5
     assert simulator_settings(gaze_only) is None

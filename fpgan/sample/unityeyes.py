@@ -88,9 +88,9 @@ def draw_scene(seed: int, index: int) -> Scene:
 
 
 def looking(scene: Scene, labels: Array) -> Scene:
-    """The scene with a head and a gaze as asked for: gaze pitch and yaw, head pitch and yaw (4,), radians,
-    camera frame. The eye turns no further than an eye can."""
-    gaze, head = angles_to_vectors(labels[:2]), labels[2:]
+    """The scene with a gaze and a head as asked for: gaze pitch and yaw, head pitch and yaw (4,), radians,
+    camera frame; a head pose that is NaN stays as it is. The eye turns no further than an eye can."""
+    gaze, head = angles_to_vectors(labels[:2]), np.where(np.isfinite(labels[2:]), labels[2:], scene.camera)
     eye = vectors_to_angles(gaze @ head_rotation(head))
     return replace(scene, camera=head, eye=np.clip(eye, *EYE_LIMITS))
 

@@ -61,13 +61,13 @@ def adapt_stage(params: Params, through: Path | None, out: Path) -> str:
     was trained on. Gaze labels of real eyes, where there are any, only tell how well it went.
     """
     trial = Trial(Branch(), params.seeds[0])
-    reader = trial.gaze_net("adapted" if through else "synthetic")
     inputs = {
         "synthetic": PREPARED_SYNTHETIC,
         "real": PREPARED_REAL,
-        "gaze_net": reader,
         "landmark_net": trial.landmark_net,
     }
+    if through:
+        inputs |= {"generator": through, "gaze_net": trial.gaze_net("adapted")}
     with run_stage(
         "adapt",
         params,
@@ -77,7 +77,7 @@ def adapt_stage(params: Params, through: Path | None, out: Path) -> str:
             "train_gaze": params.train_gaze,
             "prepare_unityeyes": params.prepare_unityeyes,
         },
-        inputs=inputs | ({"generator": through} if through else {}),
+        inputs=inputs,
         output=out,
         description="Synthetic eyes that look where the real ones do, framed as they are.",
     ) as stage:
@@ -88,7 +88,7 @@ def adapt_stage(params: Params, through: Path | None, out: Path) -> str:
             params,
             synthetic,
             real,
-            load_network(reader, GazeNet).to(default_device()),
+            load_network(inputs["gaze_net"], GazeNet).to(default_device()) if through else None,
             load_network(trial.landmark_net, LandmarkNet).to(default_device()),
             translator,
             stage,
@@ -118,12 +118,13 @@ def adapt(
     params: Params,
     synthetic: Eyes,
     real: Eyes,  # of the training persons
-    gaze_net: GazeNet,
+    translated_net: GazeNet | None,  # the estimator for eyes seen through the translator
     landmark_net: LandmarkNet,
     translator: Generator | None,
     stage: Stage,
 ) -> Adapted:
     """Goes round by round, until the estimates of the real eyes' labels have settled."""
+    gaze_net = translated_net or fit(params, synthetic, stage, "synthetic")
     head_net = fit_head_net(params, synthetic, real, stage)
     lids, labels_s = find_landmarks(landmark_net, synthetic.image), known_labels(synthetic)
     real_lids = find_landmarks(landmark_net, real.image)
@@ -166,8 +167,8 @@ def framing_of(
         return found
     stage.run.warn(
         0,
-        f"by their landmarks real eyes are {found.scale:.2f} times as large as synthetic ones, which cannot be; "
-        "the framing stays",
+        f"by their landmarks real eyes are {found.scale:.2f} times as large as synthetic ones, which cannot "
+        "be; the framing stays",
     )
     return Framing(1.0, np.zeros(2))
 
@@ -198,11 +199,12 @@ def fit_head_net(params: Params, synthetic: Eyes, real: Eyes, stage: Stage) -> G
 
 
 def fit(params: Params, eyes: Eyes, stage: Stage, name: str) -> GazeNet:
-    """An estimator trained on synthetic eyes, with checkpoints of its own."""
+    """An estimator trained on synthetic eyes to be used on real ones, with checkpoints of its own."""
     training, validation, _ = (labelled(eyes, rows) for rows in split_synthetic(len(eyes), params.split))
     check_enough(len(training), params.train_gaze.batch_size, PREPARED_SYNTHETIC)
+    robust = params.train_gaze.model_copy(update={"augmentation": params.adapt.augmentation})
     network, _, _ = fit_gaze_net(
-        params,
+        params.model_copy(update={"train_gaze": robust}),
         training,
         validation,
         seed=params.adapt.seed,
