@@ -5,6 +5,7 @@ with the key's path, what it may be, and the nearest known key.
 """
 
 import difflib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -136,12 +137,18 @@ class Training(Section):
     """What the trainings of both feature networks have in common."""
 
     epochs: int = Field(20, ge=1)
+    fewest_steps: int = Field(0, ge=0)
+    """Of a set too small to make as many batches in its epochs, more epochs are trained."""
     batch_size: int = Field(64, ge=2)
     learning_rate: float = Field(1e-3, gt=0)
     """The highest: it rises for a tenth of the steps, then falls along a cosine to 0."""
     patience: int | None = Field(None, ge=1)
     """Epochs without a lower validation error after which training ends; null never does."""
     augmentation: Augmentation = Augmentation()
+
+    def epochs_for(self, eyes: int) -> int:
+        """How often training goes through a set of so many eyes."""
+        return max(self.epochs, math.ceil(self.fewest_steps / math.ceil(eyes / self.batch_size)))
 
 
 class Adapt(Section):

@@ -41,6 +41,14 @@ def test_a_variant_changes_what_it_names_and_nothing_else() -> None:
         vary(params, "plane")
 
 
+def test_a_small_set_is_trained_on_more_often() -> None:
+    values = {"epochs": 3, "batch_size": 10, "fewest_steps": 40}
+    section = Params.model_validate({"train_gaze": values}).train_gaze
+    assert section.epochs_for(1000) == 3
+    assert section.epochs_for(75) == 5
+    assert section.epochs_for(5) == 40
+
+
 def test_who_is_left_out_is_tested_alone() -> None:
     split = leave_out(Params(), "p03").split
     assert (split.test_persons, split.validation_persons) == (["p03"], [])

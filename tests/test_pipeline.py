@@ -24,7 +24,7 @@ SMALL = {
     "eyes": {"width": 32, "height": 20},
     "split": {"validation_persons": ["p01"], "test_persons": ["p02"], "synthetic_test": 0.2},
     "render_sample": {"synthetic": 60, "persons": 4, "pictures_per_person": 12},
-    "train_gaze": {"epochs": 1, "batch_size": 8},
+    "train_gaze": {"epochs": 1, "fewest_steps": 0, "batch_size": 8},
     "adapt": {"rounds": 1},
     "train_landmarks": {"epochs": 1, "batch_size": 8, "features": 8},
     "train_gan": {

@@ -108,13 +108,15 @@ def fit_gaze_net(
         "network": params.train_gaze.network,
     }
     network = GazeNet(**arguments)
+    section = params.train_gaze
+    section = section.model_copy(update={"epochs": section.epochs_for(len(training))})
     history = train_gaze(
         network,
         training=training,
         validation=validation,
-        augment=Augment(params.train_gaze.augmentation, seed),
-        params=params.train_gaze,
-        workers=augmenting_processes(params, params.train_gaze, len(training)),
+        augment=Augment(section.augmentation, seed),
+        params=section,
+        workers=augmenting_processes(params, section, len(training)),
         checkpoints=checkpoints,
         recorder=recorder,
         device=default_device(),
@@ -146,13 +148,15 @@ def train_landmarks_stage(params: Params, trial: Trial) -> str:
             "features": params.train_landmarks.features,
         }
         network = LandmarkNet(**arguments)
+        section = params.train_landmarks
+        section = section.model_copy(update={"epochs": section.epochs_for(len(training))})
         history = train_landmarks(
             network,
             training=training,
             validation=validation,
-            augment=Augment(params.train_landmarks.augmentation, trial.seed),
-            params=params.train_landmarks,
-            workers=augmenting_processes(params, params.train_landmarks, len(training)),
+            augment=Augment(section.augmentation, trial.seed),
+            params=section,
+            workers=augmenting_processes(params, section, len(training)),
             checkpoints=stage.checkpoints,
             recorder=stage.run,
             device=default_device(),
