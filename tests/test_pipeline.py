@@ -209,7 +209,7 @@ def test_a_changed_parameter_concerns_only_its_stages(
 ) -> None:
     text = (project / "params.yaml").read_text()
     update(project, changes)
-    status = json.loads(command(project, "dvc", "status", "--json"))
+    status = json.loads(command(project, "dvc", "status", "dvc.yaml", "--json"))
     (project / "params.yaml").write_text(text)
     assert set(status) == expected
 
