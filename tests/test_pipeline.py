@@ -194,6 +194,24 @@ def test_a_second_repro_runs_nothing(project: Path) -> None:
     assert digest(project / "results") == before
 
 
+def test_adaptive_data_again_through_the_generator_that_was_trained(project: Path) -> None:
+    """Selected from the synthetic eyes at hand, beside the eyes that the pipeline made, which stay."""
+    before = digest(project / "data/adapted"), digest(project / "results/adapt")
+    told = command(
+        project,
+        *("fpgan", "adapt", "--through", "models/gan/0/F.safetensors", "--out", "data/again"),
+        *("--set", "adapt.method=select", "--set", "train_gaze.batch_size=2"),
+    )
+    again, synthetic = (
+        load_eyes(project / f"data/{name}/eyes.h5") for name in ("again", "prepared/unityeyes")
+    )
+    assert f"{len(again)} synthetic eyes" in told
+    assert set(map(bytes, again.gaze)) < set(map(bytes, synthetic.gaze))
+    found = json.loads((project / "results/adapt-again/metrics.json").read_text())
+    assert found["distance_degrees"]["after_to_estimated"] < found["distance_degrees"]["before_to_estimated"]
+    assert before == (digest(project / "data/adapted"), digest(project / "results/adapt"))
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

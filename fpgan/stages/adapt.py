@@ -69,7 +69,7 @@ def adapt_stage(params: Params, through: Path | None, out: Path) -> str:
     if through:
         inputs |= {"generator": through, "gaze_net": trial.gaze_net("adapted")}
     with run_stage(
-        "adapt",
+        "adapt" if out == ADAPTED.parent else f"adapt-{out.name}",
         params,
         sections={
             "adapt": params.adapt,
