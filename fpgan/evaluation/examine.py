@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fpgan.evaluation.errors import Estimates, average, constant_estimates, mean_gaze
 from fpgan.evaluation.preservation import Features, feature_preservation, find_features, mean_change
+from fpgan.evaluation.protocols import PROTOCOLS
 from fpgan.eyes import Eyes
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
@@ -143,7 +144,7 @@ def _translate(networks: Examined, sets: Sets, direction: str) -> Translation:
 
 
 def collect_estimates(findings: Sequence[Findings], sets: Sets) -> dict[str, Estimates]:
-    """Estimates over all seeds by protocol, those that need no network among them."""
+    """Estimates over all seeds by protocol, in the order of `PROTOCOLS`, those that need no network too."""
     tested, tested_synthetic = sets.tested, sets.tested_synthetic
     estimates = {
         "mean_gaze_synthetic": constant_estimates(
@@ -157,7 +158,7 @@ def collect_estimates(findings: Sequence[Findings], sets: Sets) -> dict[str, Est
     if len(tested):
         estimates["mean_gaze"] = constant_estimates(_mean_label(sets.real, tested), tested)
         estimates["both"] = average(estimates["forward"], estimates["backward"])
-    return estimates
+    return {name: estimates[name] for name in PROTOCOLS if name in estimates}
 
 
 def _mean_label(parts: Parts, tested: Eyes) -> NDArray[np.floating]:

@@ -88,7 +88,7 @@ class Comparison(NamedTuple):
             sentences.append("One person says nothing of others.")
         elif self.persons < FEW:
             sentences.append("So few persons tell only if persons' errors are normally distributed.")
-        if min(self.seeds) == 1:
+        if max(self.seeds) == 1:  # a constant answer is of a single seed, and has no such noise
             sentences.append("With a single seed the noise of training is not counted.")
         return sentences
 
