@@ -123,7 +123,8 @@ def test_recovers_scale_and_shift(scale: float, x: float, y: float, seed: int) -
     )
     assert found.scale == pytest.approx(scale, rel=0.08)
     middle = 15 * np.sin(0.153)  # where irises are that look down as MPIIGaze's do
-    assert (np.abs(found.shift - [x, middle * (scale - 1) + y]) < [0.5, 1.2]).all()
+    off = np.abs(found.shift - [x, middle * (scale - 1) + y])
+    assert (off < np.maximum([0.5, 1.2], 3 * found.shift_error)).all()
 
 
 @pytest.mark.parametrize("scale", [0.75, 1.0, 1.3])

@@ -271,7 +271,7 @@ def test_a_training_that_diverges_fails_its_run_and_no_other_goes_on_from_its_ch
     # Other parameters, or other data: a run of its own, which begins at its own first step.
     changes = ("--set", "train_gan.learning_rate=0.002")
     others = [run_train_gan(folder, partial(kill_after_tick, 3), *changes)]
-    save_eyes(folder / "data/prepared/unityeyes/eyes.h5", draw_eyes(40, seed=7), equalized=True)
+    save_eyes(folder / "data/adapted/eyes.h5", draw_eyes(40, seed=7), equalized=True)
     others.append(run_train_gan(folder, partial(kill_after_tick, 3), *changes))
     assert [ended.code for ended in others] == [-9, -9]
     assert [ended.checkpoints for ended in others] == [[8], [8]]
