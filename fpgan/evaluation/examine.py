@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from fpgan.evaluation.errors import Estimates, average, constant_estimates, mean_gaze
 from fpgan.evaluation.preservation import Features, feature_preservation, find_features, mean_change
 from fpgan.evaluation.protocols import PROTOCOLS
+from fpgan.evaluation.record import DIRECTIONS
 from fpgan.eyes import Eyes
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
 from fpgan.networks.inference import estimate_gaze, translate_pictures
 from fpgan.quality.translation import domain_feature_space, too_few_eyes, translation_quality
-
-DIRECTIONS = ("s2r", "r2s")
 
 
 class Parts(NamedTuple):
@@ -113,21 +112,31 @@ def examine(networks: Examined, sets: Sets, *, seed: int, device: torch.device) 
         }
         if networks.on_real:
             gaze["real_bound"] = estimate_gaze(networks.on_real, tested)
+    return Findings(gaze, translations, _measure_quality(translations, sets, seed, device))
+
+
+def _measure_quality(
+    translations: dict[str, Translation], sets: Sets, seed: int, device: torch.device
+) -> dict[str, dict[str, Any]]:
+    enough = [
+        direction
+        for direction, found in translations.items()
+        if not too_few_eyes(found.source, sets.target(direction).test)
+    ]
+    if not enough:
+        return {}
     features = domain_feature_space(
         sets.real.training.image, sets.adapted.training.image, seed=seed, device=device
     )
-    quality = {}
-    for direction, found in translations.items():
-        target = sets.target(direction).test
-        if not too_few_eyes(found.source, target):
-            after = found.source.with_images(found.translated)
-            measured = translation_quality(
-                found.source, after, target, features=features, seed=seed, device=device
-            )
-            compared = ("sliced_wasserstein", "frechet", "kernel")
-            quality[direction] = {name: getattr(measured, name)._asdict() for name in compared}
-            quality[direction]["taken_for_target"] = measured.taken_for_target
-    return Findings(gaze, translations, quality)
+    quality: dict[str, dict[str, Any]] = {}
+    for direction in enough:
+        source, target = translations[direction].source, sets.target(direction).test
+        after = source.with_images(translations[direction].translated)
+        measured = translation_quality(source, after, target, features=features, seed=seed, device=device)
+        compared = ("sliced_wasserstein", "frechet", "kernel")
+        quality[direction] = {name: getattr(measured, name)._asdict() for name in compared}
+        quality[direction]["taken_for_target"] = measured.taken_for_target
+    return quality
 
 
 def _translate(networks: Examined, sets: Sets, direction: str) -> Translation:

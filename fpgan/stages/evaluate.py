@@ -8,7 +8,6 @@ import numpy as np
 
 from fpgan.evaluation.errors import Estimates
 from fpgan.evaluation.examine import (
-    DIRECTIONS,
     Examined,
     Findings,
     Parts,
@@ -19,7 +18,7 @@ from fpgan.evaluation.examine import (
     mean_over_seeds,
 )
 from fpgan.evaluation.protocols import PROTOCOLS, Conditions, describe_all
-from fpgan.evaluation.record import Evaluation, Shown, digest_test_eyes, save_evaluation
+from fpgan.evaluation.record import DIRECTIONS, Evaluation, Shown, digest_test_eyes, save_evaluation
 from fpgan.evaluation.summary import summarize
 from fpgan.eyes import load_eyes
 from fpgan.figures.errors import error_distributions, error_maps, person_errors

@@ -109,7 +109,6 @@ def fit_gaze_net(
     }
     network = GazeNet(**arguments)
     section = params.train_gaze
-    section = section.model_copy(update={"epochs": section.epochs_for(len(training))})
     history = train_gaze(
         network,
         training=training,
@@ -149,7 +148,6 @@ def train_landmarks_stage(params: Params, trial: Trial) -> str:
         }
         network = LandmarkNet(**arguments)
         section = params.train_landmarks
-        section = section.model_copy(update={"epochs": section.epochs_for(len(training))})
         history = train_landmarks(
             network,
             training=training,
@@ -193,4 +191,4 @@ def augmenting_processes(params: Params, section: Training, eyes: int) -> int:
     """How many processes augment: as params say, else one a CPU where there is much to do."""
     if params.compute.workers is not None:
         return params.compute.workers
-    return available_cpus() if eyes * section.epochs >= WORTH_WORKERS else 1
+    return available_cpus() if eyes * section.epochs_for(eyes) >= WORTH_WORKERS else 1

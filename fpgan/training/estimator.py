@@ -102,7 +102,7 @@ class EstimatorTraining:
         self.validation_error, self.error_name = validation_error, error_name
         self.augment, self.params, self.workers, self.device = augment, params, workers, device
         self.steps_per_epoch = math.ceil(len(eyes) / params.batch_size)
-        self.steps = self.steps_per_epoch * params.epochs
+        self.steps = self.steps_per_epoch * params.epochs_for(len(eyes))
         self.optimizer = torch.optim.AdamW(
             network.parameters(), lr=params.learning_rate, weight_decay=1e-4, fused=True
         )
