@@ -279,7 +279,7 @@ def ablation(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -
 
 @app.command(rich_help_panel=RESULTS)
 def cross_person(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
-    """Put the evaluations of all persons of 'cross_person', each left out in turn, together."""
+    """Put the evaluations of all persons left out in turn together."""
     loaded = _load(params, changes)
     from fpgan.stages.cross_person import cross_person_stage
 

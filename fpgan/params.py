@@ -254,6 +254,15 @@ Variant = dict[str, Any]
 """What a variant of the GAN's training changes: keys of train_gan, nested as there."""
 
 
+class CrossPerson(Section):
+    """Leave-one-person-out."""
+
+    persons: list[str] = []
+    """Those whom pipelines/cross_person leaves out, each in turn: tested on, and not trained on."""
+    train_gan: Variant = {}
+    """What these trainings change, such as fewer steps."""
+
+
 class Translate(Section):
     batch_size: int = Field(256, ge=1)
 
@@ -300,8 +309,7 @@ class Params(Section):
     translate: Translate = Translate()
     ablation: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], Variant] = {}
     """The variants of train_gan that pipelines/ablation compares, each with what it changes."""
-    cross_person: list[str] = []
-    """The persons that pipelines/cross_person leaves out, each in turn: tested on, and not trained on."""
+    cross_person: CrossPerson = CrossPerson()
     compute: Compute = Compute()
     tracking: Tracking = Tracking()
 
@@ -318,7 +326,12 @@ def vary(params: Params, variant: str) -> Params:
 def leave_out(params: Params, person: str) -> Params:
     """The parameters of a training on all persons but one, who is tested on."""
     split = params.split.model_dump() | {"validation_persons": [], "test_persons": [person]}
-    return params.model_copy(update={"split": SplitParams.model_validate(split)})
+    return params.model_copy(
+        update={
+            "split": SplitParams.model_validate(split),
+            "train_gan": _varied(params.train_gan, params.cross_person.train_gan),
+        }
+    )
 
 
 def adapted_to(params: Params, persons: Sequence[str]) -> list[str]:
@@ -361,8 +374,10 @@ def load_params(path: Path, overrides: list[str] | None = None) -> Params:
     named = ""  # what the errors' keys are under
     try:
         params = Params.model_validate(values)
-        for variant, changes in params.ablation.items():
-            named = f"ablation.{variant}."
+        variants = {f"ablation.{name}.": changes for name, changes in params.ablation.items()}
+        variants["cross_person.train_gan."] = params.cross_person.train_gan
+        for prefix, changes in variants.items():
+            named = prefix
             _varied(params.train_gan, changes)
         return params
     except ValidationError as error:

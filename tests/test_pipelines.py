@@ -89,7 +89,7 @@ def branches(graph: Graph) -> dict[str, list[Branch]]:
     params = load_params(graph.folder / "params.yaml")
     return {
         ABLATION: [Branch(variant=name) for name in params.ablation],
-        CROSS_PERSON: [Branch(test_person=name) for name in params.cross_person],
+        CROSS_PERSON: [Branch(test_person=name) for name in params.cross_person.persons],
     }
 
 
@@ -185,7 +185,7 @@ SMALLEST = SMALL | {
     "adapt": {"method": "none"},
     "train_gan": SMALL["train_gan"] | {"steps": 2, "tick": 2, "checkpoint_every": 2},
     "ablation": {"plain": {"weights": {"gaze": 0}}, "strong": {"weights": {"gaze": 50}}},
-    "cross_person": ["p00"],
+    "cross_person": {"persons": ["p00"]},
 }
 
 
@@ -199,7 +199,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("run")
     copy_pipelines(folder)
     values = yaml.safe_load((folder / "params.yaml").read_text())
-    (folder / "params.yaml").write_text(yaml.safe_dump(values | {"ablation": {}, "cross_person": []}))
+    (folder / "params.yaml").write_text(
+        yaml.safe_dump(values | {"ablation": {}, "cross_person": {"persons": []}})
+    )
     update(folder, SMALLEST)
     real = replace(draw_eyes(36, seed=1, ground=110, disc=20), person=np.array(["p00", "p01", "p02"] * 12))
     save_eyes(folder / "synthetic.h5", draw_eyes(60, seed=0), equalized=True)
@@ -419,7 +421,7 @@ def test_an_ablation_without_gaze_labels_shows_what_translation_does(folder: Pat
 
 
 PERSONS = ["p00", "p01", "p12"]
-LEFT_OUT = Params.model_validate({"cross_person": PERSONS})
+LEFT_OUT = Params.model_validate({"cross_person": {"persons": PERSONS}})
 
 
 def of_person(number: int, **changes: Any) -> Evaluation:
@@ -504,7 +506,7 @@ def test_persons_without_labels_are_left_out_of_all(folder: Path) -> None:
 
 
 def test_what_cannot_be_judged_together_is_said(folder: Path) -> None:
-    with pytest.raises(InputError, match="cross_person: names nobody"):
+    with pytest.raises(InputError, match=r"cross_person\.persons: names nobody"):
         cross_person_stage(Params())
     with pytest.raises(InputError, match=rf"no evaluation of p00, p01, p12; `dvc repro {CROSS_PERSON}`"):
         cross_person_stage(LEFT_OUT)

@@ -24,9 +24,10 @@ def cross_person_stage(params: Params) -> str:
     The MLflow run has a run a person below it. Raises InputError when an evaluation is missing, no person has
     gaze labels, or persons were evaluated with different seeds.
     """
-    if not params.cross_person:
-        raise InputError("cross_person: names nobody")
-    found = find_branches({person: Branch(test_person=person) for person in params.cross_person}, PIPELINE)
+    if not params.cross_person.persons:
+        raise InputError("cross_person.persons: names nobody")
+    branches = {person: Branch(test_person=person) for person in params.cross_person.persons}
+    found = find_branches(branches, PIPELINE)
     evaluations = {person: each.evaluation for person, each in found.items()}
     estimates = pool(evaluations)
     tested = next(iter(estimates.values()))
