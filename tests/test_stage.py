@@ -142,7 +142,7 @@ class Ended:
 def kill_at_creation() -> None:
     """The process dies when its run has been created and nothing logged."""
 
-    def die(params: dict[str, str]) -> None:
+    def die(params: dict[str, str], run_id: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     mlflow.log_params = die

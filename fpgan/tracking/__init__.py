@@ -1,17 +1,18 @@
-"""MLflow: the only file that knows of it."""
+"""Runs and what is logged to them: the only package that knows of MLflow.
+
+What the store cannot take, because it does not answer, is locked or full, waits in a file and is sent later.
+"""
 
 from __future__ import annotations
 
-import logging
 import math
 import os
-import re
 import subprocess
 import sys
 import time
-import warnings
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,26 +20,38 @@ from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# A training does not stand still for the minutes that MLflow would wait for a server; we try again later.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 
 import mlflow
 import numpy as np
-from mlflow.data.dataset_source_registry import resolve_dataset_source
-from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import Metric, Param, ViewType
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from mlflow.entities import ViewType
+from mlflow.tracking.context.registry import resolve_tags
 from numpy.typing import NDArray
 
-from fpgan.errors import Interrupted
+from fpgan.errors import InputError, Interrupted, Unavailable
 from fpgan.nested import flatten
+from fpgan.tracking.journal import Event, Journal, Payload
+from fpgan.tracking.sending import check_credentials, send, send_waiting, waiting_folder
+from fpgan.tracking.sending import sync as sync
+from fpgan.tracking.store import (
+    MAX_PARAM_LENGTH,
+    OFFLINE_TAG,
+    StoredRun,
+    StoreLost,
+    answering,
+    find_stored,
+    open_stored,
+    project_root,
+    store_name,
+    use_store,
+)
 
-logging.getLogger("mlflow").setLevel(logging.WARNING)
-
-MAX_PARAM_LENGTH = 6000
-MAX_TAG_LENGTH = 5000
-MAX_DIGEST_LENGTH = 36
 SYSTEM_METRICS_SECONDS = 5
-KEY_TAG = "fpgan.key"
-PICTURE_FILE = re.compile(r"(?P<name>.+)\+step\+(?P<step>\d+)\+.+\.webp")  # as MLflow names them
+RETRY_SECONDS = 30
+RETRY_PATIENCE = 30  # times what the last try took: a store that is away costs a thirtieth of the time
 
 
 @dataclass(frozen=True)
@@ -69,83 +82,128 @@ class LoggedRun:
 
 
 class Run:
-    """An open MLflow run: a `training.recorder.Recorder`, and artifacts besides."""
+    """An open run: a `training.recorder.Recorder`, and artifacts besides.
 
-    def __init__(self, run_id: str, resumed: bool) -> None:
-        self.id = run_id
-        self.client = mlflow.MlflowClient()
-        self.resumed = resumed
-        self._steps: dict[str, set[int]] = {}
-        self._pictures = self._logged_pictures() if resumed else set()
+    While the store is away what is logged waits in a journal, and the run has an id of its own if it was
+    opened then.
+    """
+
+    def __init__(self, opening: Event) -> None:
+        self.stored: StoredRun | None = None
+        self.journal = Journal(waiting_folder(), opening["resume"] or uuid.uuid4().hex)
+        self._monitor = None
+        self._retry_at = 0.0
+        began = time.monotonic()
+        sent = send_waiting()
+        for line in sent.notes + ([str(sent)] if sent.runs else []):
+            print(line, file=sys.stderr)
+        self._waits = self.journal.path.exists()
+        if sent.lost:
+            check_credentials(sent.lost)
+            self._lose(sent.lost, began)
+        self._log(opening)
+
+    @property
+    def id(self) -> str:
+        """Names the run in the store, at once or when it has been sent there."""
+        return self.stored.id if self.stored else self.journal.id
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
         """Logs scalars of one step in one call, but for those a resumed run holds already."""
-        new = {name: value for name, value in values.items() if math.isfinite(value)}
-        if self.resumed:
-            new = {name: value for name, value in new.items() if step not in self._logged_steps(name)}
-        if new:
-            mlflow.log_metrics(new, step=step)
-
-    def _logged_steps(self, name: str) -> set[int]:
-        if name not in self._steps:
-            self._steps[name] = {metric.step for metric in self.client.get_metric_history(self.id, name)}
-        return self._steps[name]
+        finite = {name: float(value) for name, value in values.items() if math.isfinite(value)}
+        if finite:
+            self._log({"kind": "metrics", "step": step, "values": finite})
 
     def picture(self, step: int, name: str, image: NDArray[np.uint8]) -> None:
-        """Logs a picture (H, W) or (H, W, 3) that MLflow shows with a step slider; likewise.
-
-        At once, not in MLflow's background thread: what a checkpoint says has happened has been logged.
-        """
-        if (name, step) not in self._pictures:
-            mlflow.log_image(image, key=name, step=step, synchronous=True)
-
-    def _logged_pictures(self) -> set[tuple[str, int]]:
-        """Names and steps of the pictures whose last file, the small one for the slider, is there."""
-        files = (Path(file.path).name for file in self.client.list_artifacts(self.id, "images"))
-        found = filter(None, map(PICTURE_FILE.fullmatch, files))
-        return {(match["name"].replace("~", "/"), int(match["step"])) for match in found}
+        """Logs a picture (H, W) or (H, W, 3) that MLflow shows with a step slider; likewise."""
+        self._log({"kind": "picture", "step": step, "name": name}, image)
 
     def warn(self, step: int, message: str) -> None:
         """Prints a warning and keeps it in the run's tag 'warnings'."""
         line = f"step {step}: {message}"
         print(f"warning: {line}", file=sys.stderr)
-        lines = self.client.get_run(self.id).data.tags.get("warnings", "").splitlines()
-        if line not in lines:
-            self.tag("warnings", "\n".join([*lines, line])[:MAX_TAG_LENGTH])
+        self._log({"kind": "warning", "line": line})
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
         """Copies a file, or a folder under its name, to the run."""
-        mlflow.log_artifact(str(path), folder)
+        self._log({"kind": "artifact", "folder": folder}, path)
 
     def tag(self, name: str, value: str) -> None:
         """Sets a tag."""
-        mlflow.set_tag(name, value)
+        self._log({"kind": "tag", "name": name, "value": value})
 
     def child(
         self, name: str, *, params: dict[str, str], metrics: dict[str, float], tags: dict[str, str]
     ) -> None:
         """Logs a finished run under this one, unless it is there since before this one was resumed."""
-        experiment = self.client.get_run(self.id).info.experiment_id
-        for former in self._children(experiment, name):
-            if former.info.status == "FINISHED":
-                return
-            self.client.delete_run(former.info.run_id)
-        run_id = self.client.create_run(
-            experiment, tags=tags | {MLFLOW_PARENT_RUN_ID: self.id}, run_name=name
-        ).info.run_id
-        now = round(time.time() * 1000)
-        self.client.log_batch(
-            run_id,
-            metrics=[Metric(key, value, now, 0) for key, value in metrics.items() if math.isfinite(value)],
-            params=[Param(key, value[:MAX_PARAM_LENGTH]) for key, value in params.items()],
-        )
-        self.client.set_terminated(run_id)
+        finite = {key: value for key, value in metrics.items() if math.isfinite(value)}
+        self._log({"kind": "child", "name": name, "params": params, "metrics": finite, "tags": tags})
 
-    def _children(self, experiment: str, name: str) -> list[mlflow.entities.Run]:
-        if not self.resumed:
-            return []
-        below = self.client.search_runs([experiment], f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.id}'")
-        return [run for run in below if run.info.run_name == name]
+    def end(self, status: str) -> None:
+        """Closes the run with MLflow's name of how it ended; says what waits for the store."""
+        if self._monitor and self.stored:
+            self._monitor.finish()
+        self._log({"kind": "end", "status": status})
+        if self._waits:
+            print(
+                f"{len(self.journal)} events wait in {self.journal.path}; `fpgan sync` sends them",
+                file=sys.stderr,
+            )
+        self.journal.lock.release()
+
+    def _log(self, event: Event, payload: Payload = None) -> None:
+        """Gives an event to the store, or to the journal while the store is away or earlier events wait."""
+        event |= {"time": round(time.time() * 1000)}
+        began = time.monotonic()
+        if not self._waits:
+            try:
+                self._give(event, payload)
+                return
+            except StoreLost as error:
+                if event["kind"] == "open":
+                    check_credentials(error)
+                self._lose(error, began)
+        self.journal.append(event, payload, store_name())
+        if began >= self._retry_at:
+            self._retry(began)
+
+    def _give(self, event: Event, payload: Payload) -> None:
+        if self.stored:
+            self.stored.take(event, payload)
+        else:
+            self._connect(open_stored(event))
+
+    def _connect(self, stored: StoredRun) -> None:
+        self.stored = stored
+        self.journal = Journal(waiting_folder(), stored.id)
+        self._monitor = self._monitor or stored.monitor()
+
+    def _lose(self, error: StoreLost, began: float) -> None:
+        if not self._waits:
+            print(
+                f"warning: the MLflow store {store_name()} does not answer ({error}); the work goes on, and "
+                f"what is logged waits in {waiting_folder()}",
+                file=sys.stderr,
+            )
+        self._waits, self.stored = True, None
+        now = time.monotonic()
+        self._retry_at = now + max(RETRY_SECONDS, RETRY_PATIENCE * (now - began))
+
+    def _retry(self, began: float) -> None:
+        try:
+            stored = send(self.journal)
+        except StoreLost as error:
+            self._lose(error, began)
+        except InputError as error:
+            print(f"warning: {error}", file=sys.stderr)
+            self._retry_at = math.inf
+        else:
+            assert stored, "an event has just been appended"
+            self._waits = False
+            self._connect(stored)
+            print(
+                f"the MLflow store {store_name()} answers again: what waited has been sent", file=sys.stderr
+            )
 
 
 @contextmanager
@@ -164,69 +222,30 @@ def open_run(
 
     `params` may be nested; `inputs` are (path, digest) by name; `key` stands for both. `resume` is the id of
     a run to go on with, in whatever experiment it is; without one, a run of the same key that was killed
-    before its id was noted is.
-    The store is `mlflow.db` and `mlartifacts/` in the project's root unless MLFLOW_TRACKING_URI is set.
+    before its id was noted is. Raises InputError when the store is none or refuses the credentials.
     """
-    location = (project_root() / "mlartifacts" / experiment).as_uri() if _use_store() else None
-    if mlflow.get_experiment_by_name(experiment) is None:
-        mlflow.create_experiment(experiment, artifact_location=location)
-    experiment_id = mlflow.set_experiment(experiment).experiment_id
     mlflow.set_system_metrics_sampling_interval(SYSTEM_METRICS_SECONDS)
-    if resume and (known := _experiment_of(resume)):
-        mlflow.set_experiment(experiment_id=known)
-    else:
-        resume = _unfinished(experiment_id, key)
-    with mlflow.start_run(
-        run_id=resume,
-        run_name=None if resume else name,
-        description=None if resume else description,
-        tags={KEY_TAG: key},
-        log_system_metrics=True,
-    ) as active:
-        mlflow.set_tags(tags | _environment_tags() | ({"resumed": "true"} if resume else {}))
-        mlflow.log_params(
-            {param: str(value)[:MAX_PARAM_LENGTH] for param, value in flatten(params, ".").items()}
-        )
-        if inputs and not (resume and mlflow.get_run(resume).inputs.dataset_inputs):
-            datasets = [_dataset(input_name, path, digest) for input_name, (path, digest) in inputs.items()]
-            mlflow.log_inputs(datasets, ["input"] * len(inputs), [None] * len(inputs))
-        try:
-            yield Run(active.info.run_id, resumed=resume is not None)
-        except (Interrupted, KeyboardInterrupt):
-            mlflow.end_run("KILLED")
-            raise
-
-
-def _use_store() -> bool:
-    """Makes MLflow use the store; whether that is the project's own."""
-    own = f"sqlite:///{project_root() / 'mlflow.db'}"
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or own
-    mlflow.set_tracking_uri(uri)
-    return uri == own
-
-
-def _unfinished(experiment_id: str, key: str) -> str | None:
-    """The id of a run of this key that never ended."""
-    found = mlflow.MlflowClient().search_runs(
-        [experiment_id], f"tags.`{KEY_TAG}` = '{key}' and attributes.status = 'RUNNING'", max_results=1
+    run = Run(
+        {
+            "kind": "open",
+            "experiment": experiment,
+            "name": name,
+            "description": description,
+            "key": key,
+            "resume": resume,
+            "context": resolve_tags(),
+            "tags": tags | _environment_tags(),
+            "params": {param: str(value)[:MAX_PARAM_LENGTH] for param, value in flatten(params, ".").items()},
+            "inputs": [[input_name, str(path), digest] for input_name, (path, digest) in inputs.items()],
+        }
     )
-    return found[0].info.run_id if found else None
-
-
-def _experiment_of(run_id: str) -> str | None:
-    """The id of a run's experiment; None when there is no such run any more."""
     try:
-        info = mlflow.get_run(run_id).info
-    except mlflow.exceptions.MlflowException:
-        return None
-    return info.experiment_id if info.lifecycle_stage == "active" else None
-
-
-def _dataset(name: str, path: Path, digest: str) -> MetaDataset:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # two of its source types are equally right for a path
-        source = resolve_dataset_source(str(path))
-    return MetaDataset(source, name=name, digest=digest[:MAX_DIGEST_LENGTH])
+        yield run
+    except BaseException as error:
+        with suppress(OSError, InputError):  # `error` tells of the full disk, or whatever it is
+            run.end("KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED")
+        raise
+    run.end("FINISHED")
 
 
 def _environment_tags() -> dict[str, str]:
@@ -245,20 +264,17 @@ def _environment_tags() -> dict[str, str]:
     return tags
 
 
-def project_root() -> Path:
-    """The nearest folder upwards that DVC was initialised in, else the current one."""
-    here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
-
-
 def _stored() -> bool:
     """Whether there is a store to look into: MLflow would make one only to find nothing in it."""
-    return not _use_store() or (project_root() / "mlflow.db").exists()
+    return not use_store() or (project_root() / "mlflow.db").exists()
 
 
 def runs_by_id(start: str) -> list[LoggedRun]:
     """Runs of all experiments, deleted ones too, whose ids start so (hexadecimal)."""
-    return _search(f"attributes.run_id LIKE '{start.lower()}%'", ViewType.ALL)
+    start = start.lower()
+    return _search(f"attributes.run_id LIKE '{start}%'", ViewType.ALL) or _search(
+        f"tags.`{OFFLINE_TAG}` LIKE '{start}%'", ViewType.ALL
+    )
 
 
 def runs_of_stage(stage: str) -> list[LoggedRun]:
@@ -269,14 +285,25 @@ def runs_of_stage(stage: str) -> list[LoggedRun]:
 def _search(condition: str, view: int) -> list[LoggedRun]:
     if not _stored():
         return []
-    found = mlflow.search_runs(
-        search_all_experiments=True,
-        filter_string=condition,
-        run_view_type=view,
-        order_by=["attributes.start_time DESC"],
-        output_format="list",
-    )
+    with _told():
+        found = mlflow.search_runs(
+            search_all_experiments=True,
+            filter_string=condition,
+            run_view_type=view,
+            order_by=["attributes.start_time DESC"],
+            output_format="list",
+        )
     return [_logged(run) for run in found]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        with answering():
+            yield
+    except StoreLost as error:
+        check_credentials(error)
+        raise Unavailable(f"the MLflow store {store_name()} does not answer: {error}") from error
 
 
 def _logged(run: mlflow.entities.Run) -> LoggedRun:
@@ -293,9 +320,11 @@ def find_run(run_id: str) -> LoggedRun | None:
     if not _stored():
         return None
     try:
-        return _logged(mlflow.get_run(run_id))
-    except mlflow.exceptions.MlflowException:
+        with answering():
+            found = find_stored(run_id)
+    except (StoreLost, InputError):
         return None
+    return _logged(found) if found else None
 
 
 def ancestors(run: LoggedRun, known: dict[str, LoggedRun | None]) -> set[str]:
@@ -313,13 +342,17 @@ def ancestors(run: LoggedRun, known: dict[str, LoggedRun | None]) -> set[str]:
         if run_id not in known:
             known[run_id] = find_run(run_id)
         if above := known[run_id]:
+            found.add(above.id)
             waiting.extend(above.upstream)
     return found
 
 
 def download(run: LoggedRun, name: str, folder: Path) -> Path | None:
     """Copies a file of a run into a folder; None when the run holds no such file."""
-    _use_store()
-    if name not in (file.path for file in mlflow.MlflowClient().list_artifacts(run.id)):
-        return None
-    return Path(mlflow.artifacts.download_artifacts(run_id=run.id, artifact_path=name, dst_path=str(folder)))
+    use_store()
+    with _told():
+        if name not in (file.path for file in mlflow.MlflowClient().list_artifacts(run.id)):
+            return None
+        return Path(
+            mlflow.artifacts.download_artifacts(run_id=run.id, artifact_path=name, dst_path=str(folder))
+        )
