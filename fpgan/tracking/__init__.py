@@ -95,12 +95,13 @@ class Run:
         self._retry_at = 0.0
         began = time.monotonic()
         sent = send_waiting()
-        for line in sent.notes + ([str(sent)] if sent.runs else []):
-            print(line, file=sys.stderr)
-        self._waits = self.journal.path.exists()
+        if sent.runs:
+            print(sent, file=sys.stderr)
+        self._waits = False
         if sent.lost:
             check_credentials(sent.lost)
             self._lose(sent.lost, began)
+        self._waits = self._waits or self.journal.path.exists()
         self._log(opening)
 
     @property
