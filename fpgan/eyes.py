@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgan.errors import InputError
-from fpgan.writing import replacing
+from fpgan.hdf5 import new_hdf5
 
 LANDMARKS = 18  # 8 on the eyelid margin, 8 on the iris edge, the iris centre, the eyeball centre
 LABELS = {"gaze": (2,), "head": (2,), "landmarks": (LANDMARKS, 2)}
@@ -246,8 +246,7 @@ class EyeWriter:
 
     def __enter__(self) -> "EyeWriter":
         with ExitStack() as stack:
-            partial = stack.enter_context(replacing(self.path))
-            self._file = stack.enter_context(h5py.File(partial, "w", track_order=False))
+            self._file, self._check = stack.enter_context(new_hdf5(self.path))
             self._file.attrs["equalized"] = self.equalized
             stack.push(self._finish)
             self._ending = stack.pop_all()
@@ -292,6 +291,7 @@ class EyeWriter:
                 data = group[name]
                 data.resize(len(data) + len(block), axis=0)
                 data[-len(block) :] = block
+        self._check()
 
     def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:

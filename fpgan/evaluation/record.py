@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fpgan.errors import InputError
 from fpgan.eyes import DAMAGED, LANDMARKS, Eyes, check_links, check_stored
-from fpgan.writing import replacing
+from fpgan.hdf5 import new_hdf5
 
 FORMAT = "fpgan evaluation 1"
 DIRECTIONS = ("s2r", "r2s")
@@ -98,7 +98,7 @@ def save_evaluation(path: Path, evaluation: Evaluation) -> None:
 
     Raises Unavailable when there is no room for it.
     """
-    with replacing(path) as partial, h5py.File(partial, "w") as file:
+    with new_hdf5(path) as (file, _):
         file.attrs["format"] = np.bytes_(FORMAT)
         for name in JSON:
             file[name] = np.bytes_(json.dumps(getattr(evaluation, name)))
