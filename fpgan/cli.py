@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fpgan.errors import InputError, Interrupted
+from fpgan.errors import InputError, Interrupted, Unavailable
+from fpgan.writing import needing_room
 
 if TYPE_CHECKING:
     from fpgan.layout import Branch, Trial
@@ -319,17 +320,26 @@ def report(variant: VariantOption = None, test_person: PersonOption = None) -> N
     print(evaluation_report(Branch(variant, test_person).results("evaluate") / "metrics.json"))
 
 
+@app.command(rich_help_panel=RESULTS)
+def sync() -> None:
+    """Send to MLflow what was logged while its store did not answer."""
+    from fpgan.tracking import sync
+
+    print(sync())
+
+
 def main() -> None:
-    """Runs a command: exit code 2 for a user's mistake, 1 for a training that diverged, 128 and the signal's
-    number for one that a signal stopped; no traceback."""
+    """Runs a command: exit code 2 for a user's mistake, 1 for a training that diverged or a full disk, 128
+    and the signal's number for one that a signal stopped; no traceback."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # a status line shows at once in a log file too
     try:
-        app()
+        with needing_room(Path()):
+            app()
     except InputError as error:
         print(f"fpgan: {error}", file=sys.stderr)
         sys.exit(2)
-    except FloatingPointError as error:
+    except (FloatingPointError, Unavailable) as error:
         print(f"fpgan: {error}", file=sys.stderr)
         sys.exit(1)
     except Interrupted as error:

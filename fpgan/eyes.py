@@ -7,7 +7,7 @@ Layout (the one FP-GAN published, with landmarks added): every group holds `imag
 
 import math
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgan.errors import InputError
+from fpgan.hdf5 import new_hdf5
 
 LANDMARKS = 18  # 8 on the eyelid margin, 8 on the iris edge, the iris centre, the eyeball centre
 LABELS = {"gaze": (2,), "head": (2,), "landmarks": (LANDMARKS, 2)}
@@ -231,7 +232,7 @@ class EyeWriter:
     """Appends eyes to a new set, in chunks, with memory that does not grow with the set.
 
     Of the labels only those named are written. The file appears under its name only when the `with`
-    block ends without an exception.
+    block ends without an exception. Raises Unavailable when there is no room for it.
     """
 
     def __init__(
@@ -239,15 +240,16 @@ class EyeWriter:
     ) -> None:
         self.path = path
         self.labels = labels
-        self.partial = path.with_name(path.name + ".partial")
         self.equalized = equalized
         self.counts: dict[str, int] = {}
         self._rows: dict[str, list[tuple[NDArray, ...]]] = {}
 
     def __enter__(self) -> "EyeWriter":
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = h5py.File(self.partial, "w", track_order=False)
-        self._file.attrs["equalized"] = self.equalized
+        with ExitStack() as stack:
+            self._file, self._check = stack.enter_context(new_hdf5(self.path))
+            self._file.attrs["equalized"] = self.equalized
+            stack.push(self._finish)
+            self._ending = stack.pop_all()
         return self
 
     def append(
@@ -289,16 +291,14 @@ class EyeWriter:
                 data = group[name]
                 data.resize(len(data) + len(block), axis=0)
                 data[-len(block) :] = block
+        self._check()
+
+    def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            for person in list(self._rows):
+                self._flush(person)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if kind is None:
-                for person in list(self._rows):
-                    self._flush(person)
-                self._file.close()
-                self.partial.replace(self.path)
-        finally:
-            self._file.close()
-            self.partial.unlink(missing_ok=True)
+        self._ending.__exit__(kind, error, trace)

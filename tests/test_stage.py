@@ -4,10 +4,13 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -18,6 +21,7 @@ from conftest import draw_eyes, forking, write_project
 from fpgan.cli import main
 from fpgan.errors import InputError
 from fpgan.eyes import save_eyes
+from fpgan.layout import Branch, Trial
 from fpgan.params import Params
 from fpgan.stages.stage import Stage, digest, run_stage
 from fpgan.tracking import Run
@@ -116,6 +120,57 @@ def test_a_failed_stage_keeps_the_previous_output_and_goes_on_in_its_run(project
     assert json.loads(Path("models/gan/run.json").read_text())["run_id"] != second
 
 
+def test_a_stage_is_run_by_one_process_at_a_time(project: Path) -> None:
+    def again(running: Stage) -> None:
+        (running.output / "weights").write_text("first")
+        with pytest.raises(InputError, match="train-gan: another process is running it here"):
+            stage(lambda second: None)
+        with trial(1), trial(2):  # others are not in its way
+            pass
+
+    stage(again)
+    assert Path("models/gan/weights").read_text() == "first"
+
+
+@contextmanager
+def trial(seed: int) -> Iterator[Stage]:
+    params = Params()
+    with run_stage(
+        "train-gan",
+        params,
+        sections={"train_gan": params.train_gan},
+        inputs={"eyes": Path("upstream/eyes.h5")},
+        output=Path(f"models/gan/{seed}"),
+        description="A stage.",
+        belongs_to=Trial(Branch(), seed),
+    ) as running:
+        yield running
+
+
+def stay_in_a_stage(folder: Path, entered: Any) -> None:
+    """What a process does: runs a stage without end."""
+    os.chdir(folder)
+    os.environ["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:1"
+    with trial(0):
+        entered.set()
+        time.sleep(600)
+
+
+def test_a_killed_process_leaves_no_lock(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    entered = forking().Event()
+    process = forking().Process(target=stay_in_a_stage, args=(project, entered))
+    process.start()
+    assert entered.wait(120)
+    with pytest.raises(InputError, match="train-gan/0: another process"), trial(0):
+        pass
+    process.kill()
+    process.join()
+    with trial(0) as running:
+        (running.output / "weights").write_text("1")
+    assert Path("models/gan/0/weights").exists()
+
+
 def test_digests_follow_content(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"1")
     one = digest(tmp_path / "a")
@@ -142,7 +197,7 @@ class Ended:
 def kill_at_creation() -> None:
     """The process dies when its run has been created and nothing logged."""
 
-    def die(params: dict[str, str]) -> None:
+    def die(params: dict[str, str], run_id: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     mlflow.log_params = die

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from fpgan.errors import InputError
 from fpgan.eyes import DAMAGED, LANDMARKS, Eyes, check_links, check_stored
+from fpgan.hdf5 import new_hdf5
 
 FORMAT = "fpgan evaluation 1"
 DIRECTIONS = ("s2r", "r2s")
@@ -93,27 +94,24 @@ def digest_test_eyes(eyes: Eyes) -> str:
 
 
 def save_evaluation(path: Path, evaluation: Evaluation) -> None:
-    """Writes the record; the file appears under its name only when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with h5py.File(partial, "w") as file:
-            file.attrs["format"] = np.bytes_(FORMAT)
-            for name in JSON:
-                file[name] = np.bytes_(json.dumps(getattr(evaluation, name)))
-            file["person"] = np.char.encode(evaluation.person, "utf-8")
-            file["gaze"], file["head"] = evaluation.gaze, evaluation.head
-            estimates = file.create_group("estimates", track_order=True)
-            for protocol, angles in evaluation.estimates.items():
-                estimates[protocol] = angles
-            shown = file.create_group("shown")
-            for direction, eyes in evaluation.shown.items():
-                group = shown.create_group(direction)
-                for name, values in eyes._asdict().items():
-                    group[name] = values
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Writes the record; the file appears under its name only when it is complete.
+
+    Raises Unavailable when there is no room for it.
+    """
+    with new_hdf5(path) as (file, _):
+        file.attrs["format"] = np.bytes_(FORMAT)
+        for name in JSON:
+            file[name] = np.bytes_(json.dumps(getattr(evaluation, name)))
+        file["person"] = np.char.encode(evaluation.person, "utf-8")
+        file["gaze"], file["head"] = evaluation.gaze, evaluation.head
+        estimates = file.create_group("estimates", track_order=True)
+        for protocol, angles in evaluation.estimates.items():
+            estimates[protocol] = angles
+        shown = file.create_group("shown")
+        for direction, eyes in evaluation.shown.items():
+            group = shown.create_group(direction)
+            for name, values in eyes._asdict().items():
+                group[name] = values
 
 
 def load_evaluation(path: Path) -> Evaluation:

@@ -1,7 +1,6 @@
 """Networks as single safetensors files that carry what is needed to build them again."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ from fpgan.errors import InputError
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
+from fpgan.writing import replacing
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -20,14 +20,15 @@ NETWORKS: dict[str, type[nn.Module]] = {c.__name__: c for c in (Generator, GazeN
 
 
 def save_network(path: Path, network: nn.Module, arguments: dict[str, Any]) -> None:
-    """Writes a network's weights and the `arguments` its class is built with; whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
+    """Writes a network's weights and the `arguments` its class is built with; whole or not at all.
+
+    Raises Unavailable when there is no room for the file.
+    """
     weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     # One entry: safetensors writes several in an order that differs between runs, and with it the digest.
     metadata = {"network": json.dumps({"name": type(network).__name__, "arguments": arguments})}
-    save_file(weights, partial, metadata)
-    os.replace(partial, path)
+    with replacing(path, sum(weight.nbytes for weight in weights.values())) as partial:
+        save_file(weights, partial, metadata)
 
 
 def load_network(path: Path, kind: type[Network]) -> Network:
@@ -55,8 +56,8 @@ def load_network(path: Path, kind: type[Network]) -> Network:
 
 def save_absence(path: Path, reason: str) -> None:
     """Writes, in place of a network that could not be trained, a file that says why."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({}, path, {"absent": reason})
+    with replacing(path) as partial:
+        save_file({}, partial, {"absent": reason})
 
 
 def absence(path: Path) -> str | None:

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
 from fpgan.errors import InputError
-from fpgan.layout import CHECKPOINTS, RESULTS, Branch, Trial
+from fpgan.layout import CHECKPOINTS, LOCKS, RESULTS, Branch, Trial
 from fpgan.nested import flat_numbers
 from fpgan.params import Params
 from fpgan.tracking import Run, open_run
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.loop import History
+from fpgan.writing import needing_room
 
 READ_AT_ONCE = 1 << 20
 DEFAULT = Branch()
@@ -67,8 +69,56 @@ def run_stage(
     """Opens a run for the block, and moves what the block wrote to its place when it ends well.
 
     Beside the output and the results a `run.json` names the run that made them. A stage that was killed
-    goes on in the same run when nothing it depends on has changed. Raises InputError for a missing input.
+    goes on in the same run when nothing it depends on has changed. Raises InputError for a missing input
+    or when another process runs the stage, and Unavailable when there is no room for what is written.
     """
+    results = belongs_to.results(name)
+    with (
+        _alone(results),
+        needing_room(results),
+        _run_stage(
+            name,
+            params,
+            sections=sections,
+            inputs=inputs,
+            output=output,
+            description=description,
+            belongs_to=belongs_to,
+        ) as stage,
+    ):
+        yield stage
+
+
+@contextmanager
+def _alone(results: Path) -> Iterator[None]:
+    """Lets no other process run the stage of these results; the lock of a killed one is none."""
+    stage = results.relative_to(RESULTS).as_posix()
+    lock = FileLock(LOCKS / f"{stage}.lock")
+    Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise InputError(
+            f"{stage}: another process is running it here (it holds {lock.lock_file}); wait for its end, or "
+            "stop it, and start again"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _run_stage(
+    name: str,
+    params: Params,
+    *,
+    sections: dict[str, BaseModel],
+    inputs: dict[str, Path],
+    output: Path | None,
+    description: str,
+    belongs_to: Branch | Trial,
+) -> Iterator[Stage]:
     digests = {key: (path, digest(path)) for key, path in inputs.items()}
     dumped: dict[str, Any] = {key: section.model_dump(mode="json") for key, section in sections.items()}
     dumped |= belongs_to.labels

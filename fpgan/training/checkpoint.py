@@ -1,12 +1,13 @@
 """Checkpoints a training goes on from: written whole or not at all, the newest readable one is used."""
 
-import os
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from fpgan.writing import replacing
 
 KEPT = 2
 
@@ -24,15 +25,14 @@ class Checkpoints:
         return sorted(self.folder.glob("step-*.pt"))
 
     def save(self, step: int, state: dict[str, Any]) -> None:
-        """Writes a checkpoint atomically and forgets all but the last two."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"step-{step:09d}.pt"
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
+        """Writes a checkpoint atomically and forgets all but the last two.
+
+        Raises Unavailable when there is no room for it; those before it stay.
+        """
+        former = self._files()[-1:]
+        size = former[0].stat().st_size if former else None
+        with replacing(self.folder / f"step-{step:09d}.pt", size) as partial, partial.open("wb") as file:
             torch.save({"step": step, **state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
         for old in self._files()[:-KEPT]:
             old.unlink()
 

@@ -1,0 +1,359 @@
+"""Runs and what is logged to them: the only package that knows of MLflow.
+
+What the store cannot take, because it does not answer, is locked or full, waits in a file and is sent later.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# A training does not stand still for the minutes that MLflow would wait for a server; we try again later.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+
+import mlflow
+import numpy as np
+from mlflow.entities import ViewType
+from mlflow.tracking.context.registry import resolve_tags
+from numpy.typing import NDArray
+
+from fpgan.errors import InputError, Interrupted, Unavailable
+from fpgan.nested import flatten
+from fpgan.tracking.journal import Event, Journal, Payload
+from fpgan.tracking.sending import check_credentials, send, send_waiting, waiting_folder
+from fpgan.tracking.sending import sync as sync
+from fpgan.tracking.store import (
+    MAX_PARAM_LENGTH,
+    OFFLINE_TAG,
+    StoredRun,
+    StoreLost,
+    answering,
+    find_stored,
+    open_stored,
+    project_root,
+    store_name,
+    use_store,
+)
+
+SYSTEM_METRICS_SECONDS = 5
+RETRY_SECONDS = 30
+RETRY_PATIENCE = 30  # times what the last try took: a store that is away costs a thirtieth of the time
+
+
+@dataclass(frozen=True)
+class LoggedRun:
+    """A run as the store holds it."""
+
+    id: str
+    status: str
+    """MLflow's: RUNNING, FINISHED, FAILED, KILLED, ...; or DELETED."""
+    started: datetime
+    """Local time."""
+    tags: dict[str, str]
+
+    @property
+    def stage(self) -> str:
+        """The stage it ran, or else its name."""
+        return self.tags.get("stage") or self.tags.get("mlflow.runName", "")
+
+    @property
+    def commit(self) -> str | None:
+        """The git commit it ran at."""
+        return self.tags.get("git.commit")
+
+    @property
+    def upstream(self) -> set[str]:
+        """Ids of the runs that made its inputs."""
+        return {value for tag, value in self.tags.items() if tag.startswith("upstream.")}
+
+
+class Run:
+    """An open run: a `training.recorder.Recorder`, and artifacts besides.
+
+    While the store is away what is logged waits in a journal, and the run has an id of its own if it was
+    opened then.
+    """
+
+    def __init__(self, opening: Event) -> None:
+        self.stored: StoredRun | None = None
+        self.journal = Journal(waiting_folder(), opening["resume"] or uuid.uuid4().hex)
+        self._monitor = None
+        self._retry_at = 0.0
+        began = time.monotonic()
+        sent = send_waiting()
+        if sent.runs:
+            print(sent, file=sys.stderr)
+        self._waits = False
+        if sent.lost:
+            check_credentials(sent.lost)
+            self._lose(sent.lost, began)
+        self._waits = self._waits or self.journal.path.exists()
+        self._log(opening)
+
+    @property
+    def id(self) -> str:
+        """Names the run in the store, at once or when it has been sent there."""
+        return self.stored.id if self.stored else self.journal.id
+
+    def metrics(self, step: int, values: dict[str, float]) -> None:
+        """Logs scalars of one step in one call, but for those a resumed run holds already."""
+        finite = {name: float(value) for name, value in values.items() if math.isfinite(value)}
+        if finite:
+            self._log({"kind": "metrics", "step": step, "values": finite})
+
+    def picture(self, step: int, name: str, image: NDArray[np.uint8]) -> None:
+        """Logs a picture (H, W) or (H, W, 3) that MLflow shows with a step slider; likewise."""
+        self._log({"kind": "picture", "step": step, "name": name}, image)
+
+    def warn(self, step: int, message: str) -> None:
+        """Prints a warning and keeps it in the run's tag 'warnings'."""
+        line = f"step {step}: {message}"
+        print(f"warning: {line}", file=sys.stderr)
+        self._log({"kind": "warning", "line": line})
+
+    def artifact(self, path: Path, folder: str | None = None) -> None:
+        """Copies a file, or a folder under its name, to the run."""
+        self._log({"kind": "artifact", "folder": folder}, path)
+
+    def tag(self, name: str, value: str) -> None:
+        """Sets a tag."""
+        self._log({"kind": "tag", "name": name, "value": value})
+
+    def child(
+        self, name: str, *, params: dict[str, str], metrics: dict[str, float], tags: dict[str, str]
+    ) -> None:
+        """Logs a finished run under this one, unless it is there since before this one was resumed."""
+        finite = {key: value for key, value in metrics.items() if math.isfinite(value)}
+        self._log({"kind": "child", "name": name, "params": params, "metrics": finite, "tags": tags})
+
+    def end(self, status: str) -> None:
+        """Closes the run with MLflow's name of how it ended; says what waits for the store."""
+        if self._monitor and self.stored:
+            self._monitor.finish()
+        self._log({"kind": "end", "status": status})
+        if self._waits:
+            print(
+                f"{len(self.journal)} events wait in {self.journal.path}; `fpgan sync` sends them",
+                file=sys.stderr,
+            )
+        self.journal.lock.release()
+
+    def _log(self, event: Event, payload: Payload = None) -> None:
+        """Gives an event to the store, or to the journal while the store is away or earlier events wait."""
+        event |= {"time": round(time.time() * 1000)}
+        began = time.monotonic()
+        if not self._waits:
+            try:
+                self._give(event, payload)
+                return
+            except StoreLost as error:
+                if event["kind"] == "open":
+                    check_credentials(error)
+                self._lose(error, began)
+        self.journal.append(event, payload, store_name())
+        if began >= self._retry_at:
+            self._retry(began)
+
+    def _give(self, event: Event, payload: Payload) -> None:
+        if self.stored:
+            self.stored.take(event, payload)
+        else:
+            self._connect(open_stored(event))
+
+    def _connect(self, stored: StoredRun) -> None:
+        self.stored = stored
+        self.journal = Journal(waiting_folder(), stored.id)
+        self._monitor = self._monitor or stored.monitor()
+
+    def _lose(self, error: StoreLost, began: float) -> None:
+        if not self._waits:
+            print(
+                f"warning: the MLflow store {store_name()} does not answer ({error}); the work goes on, and "
+                f"what is logged waits in {waiting_folder()}",
+                file=sys.stderr,
+            )
+        self._waits, self.stored = True, None
+        now = time.monotonic()
+        self._retry_at = now + max(RETRY_SECONDS, RETRY_PATIENCE * (now - began))
+
+    def _retry(self, began: float) -> None:
+        try:
+            stored = send(self.journal)
+        except StoreLost as error:
+            self._lose(error, began)
+        except InputError as error:
+            print(f"warning: {error}", file=sys.stderr)
+            self._retry_at = math.inf
+        else:
+            assert stored, "an event has just been appended"
+            self._waits = False
+            self._connect(stored)
+            print(
+                f"the MLflow store {store_name()} answers again: what waited has been sent", file=sys.stderr
+            )
+
+
+@contextmanager
+def open_run(
+    name: str,
+    *,
+    experiment: str,
+    params: dict[str, Any],
+    inputs: dict[str, tuple[Path, str]],
+    tags: dict[str, str],
+    description: str,
+    key: str,
+    resume: str | None,
+) -> Iterator[Run]:
+    """An MLflow run for one stage; KILLED when a signal stops the block, FAILED when it raises otherwise.
+
+    `params` may be nested; `inputs` are (path, digest) by name; `key` stands for both. `resume` is the id of
+    a run to go on with, in whatever experiment it is; without one, a run of the same key that was killed
+    before its id was noted is. Raises InputError when the store is none or refuses the credentials.
+    """
+    mlflow.set_system_metrics_sampling_interval(SYSTEM_METRICS_SECONDS)
+    run = Run(
+        {
+            "kind": "open",
+            "experiment": experiment,
+            "name": name,
+            "description": description,
+            "key": key,
+            "resume": resume,
+            "context": resolve_tags(),
+            "tags": tags | _environment_tags(),
+            "params": {param: str(value)[:MAX_PARAM_LENGTH] for param, value in flatten(params, ".").items()},
+            "inputs": [[input_name, str(path), digest] for input_name, (path, digest) in inputs.items()],
+        }
+    )
+    try:
+        yield run
+    except BaseException as error:
+        with suppress(OSError, InputError):  # `error` tells of the full disk, or whatever it is
+            run.end("KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED")
+        raise
+    run.end("FINISHED")
+
+
+def _environment_tags() -> dict[str, str]:
+    """The DVC stage and experiment this process runs for, and the git commit."""
+    names = {
+        "DVC_STAGE": "dvc.stage",
+        "DVC_EXP_NAME": "dvc.experiment",
+        "DVC_EXP_BASELINE_REV": "dvc.baseline",
+    }
+    tags = {tag: os.environ[variable] for variable, tag in names.items() if variable in os.environ}
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=project_root(), capture_output=True, text=True, check=False
+    )
+    if commit.returncode == 0:
+        tags["git.commit"] = commit.stdout.strip()
+    return tags
+
+
+def _stored() -> bool:
+    """Whether there is a store to look into: MLflow would make one only to find nothing in it."""
+    return not use_store() or (project_root() / "mlflow.db").exists()
+
+
+def runs_by_id(start: str) -> list[LoggedRun]:
+    """Runs of all experiments, deleted ones too, whose ids start so (hexadecimal)."""
+    start = start.lower()
+    return _search(f"attributes.run_id LIKE '{start}%'", ViewType.ALL) or _search(
+        f"tags.`{OFFLINE_TAG}` LIKE '{start}%'", ViewType.ALL
+    )
+
+
+def runs_of_stage(stage: str) -> list[LoggedRun]:
+    """Runs of a stage in all experiments, newest first."""
+    return _search(f"tags.stage = '{stage}'", ViewType.ACTIVE_ONLY)
+
+
+def _search(condition: str, view: int) -> list[LoggedRun]:
+    if not _stored():
+        return []
+    with _told():
+        found = mlflow.search_runs(
+            search_all_experiments=True,
+            filter_string=condition,
+            run_view_type=view,
+            order_by=["attributes.start_time DESC"],
+            output_format="list",
+        )
+    return [_logged(run) for run in found]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        with answering():
+            yield
+    except StoreLost as error:
+        check_credentials(error)
+        raise Unavailable(f"the MLflow store {store_name()} does not answer: {error}") from error
+
+
+def _logged(run: mlflow.entities.Run) -> LoggedRun:
+    return LoggedRun(
+        run.info.run_id,
+        run.info.status if run.info.lifecycle_stage == "active" else "DELETED",
+        datetime.fromtimestamp(run.info.start_time / 1000),
+        dict(run.data.tags),
+    )
+
+
+def find_run(run_id: str) -> LoggedRun | None:
+    """The run of an id; None when there is no such run, or no store."""
+    if not _stored():
+        return None
+    try:
+        with answering():
+            found = find_stored(run_id)
+    except (StoreLost, InputError):
+        return None
+    return _logged(found) if found else None
+
+
+def ancestors(run: LoggedRun, known: dict[str, LoggedRun | None]) -> set[str]:
+    """Ids of the runs that made a run's inputs, and theirs, all the way up.
+
+    `known` keeps looked-up runs from one call to the next.
+    """
+    found: set[str] = set()
+    waiting = list(run.upstream)
+    while waiting:
+        run_id = waiting.pop()
+        if run_id in found:
+            continue
+        found.add(run_id)
+        if run_id not in known:
+            known[run_id] = find_run(run_id)
+        if above := known[run_id]:
+            found.add(above.id)
+            waiting.extend(above.upstream)
+    return found
+
+
+def download(run: LoggedRun, name: str, folder: Path) -> Path | None:
+    """Copies a file of a run into a folder; None when the run holds no such file."""
+    use_store()
+    with _told():
+        if name not in (file.path for file in mlflow.MlflowClient().list_artifacts(run.id)):
+            return None
+        return Path(
+            mlflow.artifacts.download_artifacts(run_id=run.id, artifact_path=name, dst_path=str(folder))
+        )

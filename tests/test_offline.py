@@ -1,0 +1,328 @@
+"""A store that does not answer costs nothing that is logged, and nothing is logged twice."""
+
+import base64
+import contextlib
+import http.client
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import mlflow
+import numpy as np
+import pytest
+import sqlalchemy
+
+import fpgan.tracking
+from fpgan.errors import InputError, Unavailable
+from fpgan.tracking import Run, ancestors, find_run, open_run, runs_by_id, sync
+from fpgan.tracking.store import StoredRun
+
+STEPS = 6
+PICTURE = np.arange(12, dtype=np.uint8).reshape(3, 4)
+
+
+class Server:
+    """A real `mlflow server` that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        store = f"sqlite:///{self.folder / 'server.db'}"
+        options = ["--backend-store-uri", store, "--artifacts-destination", str(self.folder / "artifacts")]
+        options += ["--host", "127.0.0.1", "--workers", "1"]
+        with (self.folder / "server.log").open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "mlflow", "server", "--port", str(self.port), *options],
+                cwd=self.folder,
+                env={
+                    key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_TRACKING")
+                },
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 300
+        while True:
+            with contextlib.suppress(OSError), urlopen(f"{self.uri}/health") as answer:
+                if answer.status == 200:
+                    return
+            assert self.process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, 9)
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def opened(key: str, resume: str | None = None, **tags: str) -> Iterator[Run]:
+    with open_run(
+        "train-gan/0",
+        experiment="fpgan",
+        params={"train_gan": {"steps": STEPS}},
+        inputs={"eyes": (Path("data/eyes.h5"), "abc")},
+        tags={"stage": "train-gan", **tags},
+        description="A run.",
+        key=key,
+        resume=resume,
+    ) as run:
+        yield run
+
+
+def log(run: Run, first: int, last: int) -> None:
+    for step in range(first, last):
+        run.metrics(step, {"loss/G": step / 8, "loss/F": step / 4, "wrong": float("nan")})
+        run.picture(step, "translations/s2r", PICTURE + step)
+
+
+def finish(run: Run, folder: Path) -> None:
+    run.warn(5, "collapses")
+    run.tag("precision", "fp32")
+    (folder / "figures").mkdir(exist_ok=True)
+    (folder / "figures/a.txt").write_text("a")
+    run.artifact(folder / "figures")
+    (folder / "figures/a.txt").write_text("changed later")
+    run.child("below", params={"a": "1"}, metrics={"b": 2.0}, tags={"c": "d"})
+
+
+def contents(run_id: str) -> dict[str, Any]:
+    """All that a run holds but for times."""
+    client = mlflow.MlflowClient()
+    run = client.get_run(run_id)
+    names = [name for name in run.data.metrics if not name.startswith("system/")]
+    pictures = [file.path for file in client.list_artifacts(run_id, "images")]
+    below = client.search_runs([run.info.experiment_id], f"tags.mlflow.parentRunId = '{run_id}'")
+    own = ("fpgan.", "mlflow.log", "resumed")
+    return {
+        "status": run.info.status,
+        "name": run.info.run_name,
+        "params": run.data.params,
+        "tags": {name: value for name, value in run.data.tags.items() if not name.startswith(own)},
+        "inputs": [(each.dataset.name, each.dataset.digest) for each in run.inputs.dataset_inputs],
+        "metrics": {
+            name: [(m.step, m.value) for m in client.get_metric_history(run_id, name)] for name in names
+        },
+        "pictures": sorted(path.split("+timestamp")[0] + Path(path).suffix for path in pictures),
+        "figure": mlflow.artifacts.load_text(f"runs:/{run_id}/figures/a.txt"),
+        "below": [
+            (each.info.run_name, each.info.status, each.data.params, each.data.metrics) for each in below
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    for name in ("USERNAME", "PASSWORD"):
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", "")
+    (tmp_path / ".dvc").mkdir()
+    return tmp_path
+
+
+def interrupted_after(events: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sync` that is interrupted when so many events have been sent."""
+    take, left = StoredRun.take, iter(range(events))
+
+    def stops(self: StoredRun, *given: Any) -> None:
+        take(self, *given)
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
+        patched.setattr(StoredRun, "take", stops)
+        sync()
+
+
+def test_what_a_server_missed_is_sent_once(
+    project: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    # Not there from the start; killed, and gone on with from a checkpoint after step 3.
+    began = time.monotonic()
+    with contextlib.suppress(RuntimeError), opened("absent") as absent:
+        log(absent, 0, 5)
+        raise RuntimeError
+    with opened("absent", absent.id) as again:
+        log(again, 3, STEPS)
+        finish(again, project)
+    assert again.id == absent.id
+    assert time.monotonic() - began < 20, "a server that is away does not slow training down"
+    told = capsys.readouterr().err
+    assert f"warning: the MLflow store {server.uri} does not answer (Connection refused)" in told
+    assert "`fpgan sync` sends them" in told
+    with pytest.raises(Unavailable, match="1 runs still wait"):
+        sync()
+    with next(project.glob(".fpgan/offline/*.jsonl")).open("a") as journal:
+        journal.write('{"kind": "tag", "na')  # the machine stopped here
+
+    server.start()
+    assert "events of 1 runs that waited have been sent" in sync()
+    assert sync() == "nothing waits"
+    with opened("whole", upstream=absent.id) as whole:
+        log(whole, 0, STEPS)
+        finish(whole, project)
+
+    with opened("lost") as lost:
+        log(lost, 0, 3)
+        server.kill()
+        log(lost, 3, STEPS)
+        finish(lost, project)
+    server.start()
+    for events in range(0, 14, 3):
+        interrupted_after(events, monkeypatch)
+    assert len(list(project.glob(".fpgan/offline/*.jsonl"))) == 1
+    with opened("next"):
+        pass
+    assert "events of 1 runs that waited have been sent" in capsys.readouterr().err
+    assert not list(project.glob(".fpgan/offline/*"))
+
+    found = find_run(absent.id)
+    assert found is not None
+    assert [run.id for run in runs_by_id(absent.id[:8])] == [found.id]
+    assert found.tags["resumed"] == "true"
+    expected = contents(whole.id)
+    assert expected["pictures"] == sorted(
+        f"images/translations~s2r+step+{step}{kind}" for step in range(STEPS) for kind in (".png", ".webp")
+    )
+    assert expected["below"] == [("below", "FINISHED", {"a": "1"}, {"b": 2.0})]
+    del expected["tags"]["upstream"]
+    assert contents(found.id) == expected
+    assert contents(lost.id) == expected
+
+
+def test_a_locked_store_gets_later_what_was_logged_meanwhile(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fpgan.tracking, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(fpgan.tracking, "RETRY_PATIENCE", 0)
+
+    def impatient(connection: Any, cursor: Any, statement: str, values: Any, *_: Any) -> Any:
+        return statement.replace("busy_timeout = 20000", "busy_timeout = 50"), values
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", impatient, retval=True)
+    try:
+        with opened("locked") as run:
+            log(run, 0, 2)
+            other = sqlite3.connect(project / "mlflow.db", isolation_level=None)
+            other.execute("BEGIN EXCLUSIVE")
+            log(run, 2, 4)
+            with pytest.raises(InputError, match="goes on in another process"):
+                sync()
+            other.execute("ROLLBACK")
+            other.close()
+            log(run, 4, STEPS)
+            finish(run, project)
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", impatient)
+    told = capsys.readouterr().err
+    assert "the MLflow store mlflow.db does not answer (database is locked)" in told
+    assert "answers again" in told
+    assert not list(project.glob(".fpgan/offline/*"))
+    held = contents(run.id)
+    assert held["metrics"]["loss/G"] == [(step, step / 8) for step in range(STEPS)]
+    assert len(held["pictures"]) == 2 * STEPS
+    assert held["status"] == "FINISHED"
+
+
+@contextlib.contextmanager
+def guarded(server: Server, credentials: str) -> Iterator[str]:
+    """The address, without a scheme, of a server that passes on to another what comes with credentials."""
+    expected = "Basic " + base64.b64encode(credentials.encode()).decode()
+
+    class Guard(BaseHTTPRequestHandler):
+        def pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.headers["Authorization"] != expected:
+                status, answer = 401, b"You are not authenticated."
+            else:
+                inner = http.client.HTTPConnection("127.0.0.1", server.port)
+                kept = {key: value for key, value in self.headers.items() if key.lower() != "host"}
+                inner.request(self.command, self.path, body, kept)
+                response = inner.getresponse()
+                status, answer = response.status, response.read()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    guard = ThreadingHTTPServer(("127.0.0.1", 0), Guard)
+    threading.Thread(target=guard.serve_forever, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{guard.server_port}"
+    finally:
+        guard.shutdown()
+        guard.server_close()
+
+
+def test_credentials_open_the_store_and_are_written_nowhere(
+    project: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with guarded(server, "me:top/secret") as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:wrong@{address}")
+        with pytest.raises(InputError, match="MLFLOW_TRACKING_PASSWORD") as refused, opened("guarded"):
+            pass
+        assert "wrong" not in str(refused.value)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:top%2Fsecret@{address}")
+        with opened("guarded") as run:
+            log(run, 0, 2)
+            finish(run, project)
+        held = contents(run.id)
+        assert held["status"] == "FINISHED"
+    with opened("guarded") as away:
+        log(away, 0, 2)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:top/secret@127.0.0.1:1")
+    with pytest.raises(InputError, match="%2F") as malformed, opened("guarded"):
+        pass
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "htp://me:secret@127.0.0.1:1")
+    with (
+        pytest.raises(InputError, match=r"no store of the kind of htp://\*\*\*@127") as unknown,
+        opened("guarded"),
+    ):
+        pass
+    told = capsys.readouterr()
+    written = [path.read_bytes() for path in project.rglob("*") if path.is_file()]
+    assert written, "the events that wait"
+    assert not any(b"secret" in content for content in written)
+    for text in (told.out, told.err, str(malformed.value), str(unknown.value), str(held), away.id):
+        assert "secret" not in text
+
+
+def test_ancestors_are_found_by_the_ids_their_outputs_name(project: Path) -> None:
+    """An output made while the store was away names its run by the id of that time, for good."""
+    with opened("above") as above:
+        pass
+    mlflow.MlflowClient().set_tag(above.id, "fpgan.offline_id", "f" * 32)
+    with opened("below", **{"upstream.eyes": "f" * 32}) as below:
+        pass
+    found = find_run(below.id)
+    assert found is not None
+    assert above.id in ancestors(found, {})
