@@ -14,10 +14,10 @@ import mlflow
 import pytest
 import yaml
 
+from fpgan.digests import digest
 from fpgan.evaluation.protocols import PROTOCOLS
 from fpgan.evaluation.record import load_evaluation
 from fpgan.eyes import load_eyes
-from fpgan.stages.stage import digest
 
 ROOT = Path(__file__).parent.parent
 SMALL = {

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -101,7 +102,17 @@ def evaluate_stage(params: Params, branch: Branch, adapted_to: Sequence[str] = (
         figures.mkdir()
         draw_errors(figures, estimates, sets)
         draw_translations(figures, findings[0])
+        stage.conclude(*conclusion(scores))
     return evaluation_report(branch.results("evaluate") / "metrics.json")
+
+
+def conclusion(scores: dict[str, Any]) -> tuple[str, str]:
+    """What came out, in a word or two and in a sentence."""
+    means = {name: errors["mean"] for name, errors in scores["gaze_error_degrees"].items()}
+    if not {"forward", "no_adaptation"} <= set(means):
+        return "no labels", "The real test eyes have no gaze labels."
+    said = ", ".join(f"{name.replace('_', ' ')} {mean:.2f}" for name, mean in means.items())
+    return f"forward {means['forward']:.2f}° of {means['no_adaptation']:.2f}°", f"Degrees: {said}."
 
 
 def evaluated_files(trials: list[Trial]) -> dict[str, Path]:

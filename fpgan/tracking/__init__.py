@@ -1,7 +1,8 @@
-"""MLflow: the only file that knows of it."""
+"""MLflow: the only package that knows of it."""
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
@@ -51,6 +52,9 @@ class LoggedRun:
     started: datetime
     """Local time."""
     tags: dict[str, str]
+    params: dict[str, str]
+    inputs: dict[str, tuple[Path, str]]
+    """Path and digest of what it read, by what that was to it."""
 
     @property
     def stage(self) -> str:
@@ -167,10 +171,7 @@ def open_run(
     before its id was noted is.
     The store is `mlflow.db` and `mlartifacts/` in the project's root unless MLFLOW_TRACKING_URI is set.
     """
-    location = (project_root() / "mlartifacts" / experiment).as_uri() if _use_store() else None
-    if mlflow.get_experiment_by_name(experiment) is None:
-        mlflow.create_experiment(experiment, artifact_location=location)
-    experiment_id = mlflow.set_experiment(experiment).experiment_id
+    experiment_id = experiment_id_of(experiment)
     mlflow.set_system_metrics_sampling_interval(SYSTEM_METRICS_SECONDS)
     if resume and (known := _experiment_of(resume)):
         mlflow.set_experiment(experiment_id=known)
@@ -197,7 +198,15 @@ def open_run(
             raise
 
 
-def _use_store() -> bool:
+def experiment_id_of(name: str) -> str:
+    """The id of an experiment, which is made where there is none."""
+    location = (project_root() / "mlartifacts" / name).as_uri() if use_store() else None
+    if mlflow.get_experiment_by_name(name) is None:
+        mlflow.create_experiment(name, artifact_location=location)
+    return str(mlflow.set_experiment(name).experiment_id)
+
+
+def use_store() -> bool:
     """Makes MLflow use the store; whether that is the project's own."""
     own = f"sqlite:///{project_root() / 'mlflow.db'}"
     uri = os.environ.get("MLFLOW_TRACKING_URI") or own
@@ -253,7 +262,7 @@ def project_root() -> Path:
 
 def _stored() -> bool:
     """Whether there is a store to look into: MLflow would make one only to find nothing in it."""
-    return not _use_store() or (project_root() / "mlflow.db").exists()
+    return not use_store() or (project_root() / "mlflow.db").exists()
 
 
 def runs_by_id(start: str) -> list[LoggedRun]:
@@ -285,7 +294,17 @@ def _logged(run: mlflow.entities.Run) -> LoggedRun:
         run.info.status if run.info.lifecycle_stage == "active" else "DELETED",
         datetime.fromtimestamp(run.info.start_time / 1000),
         dict(run.data.tags),
+        dict(run.data.params),
+        {
+            each.dataset.name: (_source(each.dataset), each.dataset.digest)
+            for each in run.inputs.dataset_inputs
+        },
     )
+
+
+def _source(dataset: mlflow.entities.Dataset) -> Path:
+    """Of a dataset as `open_run` logs it."""
+    return Path(json.loads(dataset.source).get("uri", ""))
 
 
 def find_run(run_id: str) -> LoggedRun | None:
@@ -319,7 +338,7 @@ def ancestors(run: LoggedRun, known: dict[str, LoggedRun | None]) -> set[str]:
 
 def download(run: LoggedRun, name: str, folder: Path) -> Path | None:
     """Copies a file of a run into a folder; None when the run holds no such file."""
-    _use_store()
+    use_store()
     if name not in (file.path for file in mlflow.MlflowClient().list_artifacts(run.id)):
         return None
     return Path(mlflow.artifacts.download_artifacts(run_id=run.id, artifact_path=name, dst_path=str(folder)))
