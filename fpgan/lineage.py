@@ -22,6 +22,7 @@ from fpgan.run_record import NAME, recorded_run
 from fpgan.tracking import LoggedRun, find_run, runs_by_id
 
 RUN_ID = re.compile(r"[0-9a-f]{6,32}", re.IGNORECASE)
+MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 SHORT_ID, SHORT_COMMIT = 8, 7
 WIDTH, FACT_WIDTH = 160, 96
 
@@ -54,8 +55,8 @@ def lineage(given: str) -> str:
             )
         return in_text(Tracing().run(runs[0].id, None))
     raise InputError(
-        f"{given}: not found; name a file or folder that a stage made, or an MLflow run by its id or at least "
-        "its first 6 digits"
+        f"{given}: not found; name a file or folder that a stage made, or an MLflow run by its id or "
+        "at least its first 6 digits"
     )
 
 
@@ -146,12 +147,14 @@ def _flat(params: dict[str, Any]) -> dict[str, str]:
 
 
 def _versions(path: Path, recorded: str | None) -> list[str]:
-    """The version that was used, and whether the file is still that."""
+    """The version that was used, or else the one that DVC knows or that lies there, and what became of it."""
+    known = known_version(path)
     now = _version_now(path)
-    facts = [_in_words(recorded or now)] if recorded or now else []
+    version = recorded or now or (known[0].md5 if known else None)
+    facts = [_in_words(version)] if version else []
     if now is None:
-        facts.append("not here now; `dvc checkout` restores it where DVC's cache has it")
-    elif recorded and now != recorded:
+        facts.append("not here now; `dvc checkout` restores what DVC's cache has")
+    elif recorded and _kind(recorded) == _kind(now) and recorded != now:
         facts.append(f"another version lies there now: {_in_words(now)}")
     return facts
 
@@ -162,10 +165,15 @@ def _version_now(path: Path) -> str | None:
     return digested(path).version if path.is_dir() else None
 
 
-def _in_words(version: str) -> str:
+def _kind(version: str) -> str:
     if version.startswith(OURS):
-        return f"names and sizes {version.removeprefix(OURS)}, not known to DVC"
-    return f"md5 {version}"
+        return "names and sizes"
+    return "md5" if MD5.fullmatch(version) else "digest"
+
+
+def _in_words(version: str) -> str:
+    unknown = ", not known to DVC" if version.startswith(OURS) else ""
+    return f"{_kind(version)} {version.removeprefix(OURS)}{unknown}"
 
 
 def _raw(path: Path) -> list[str]:

@@ -22,7 +22,7 @@ from fpgan.tracking.pipeline import StoreAway, create_pipeline_run, update_pipel
 from fpgan.working_tree import commit_here, uncommitted_changes
 
 SAME_START = 2.0  # seconds: a clock that is set shifts what a process says of its start
-SHORT_COMMIT = 7
+SHORT_ID, SHORT_COMMIT = 8, 7
 DOT = " \N{MIDDLE DOT} "
 
 
@@ -83,6 +83,8 @@ class Above:
     """None where there is none."""
     outcome: str = ""
     """A word or two of what came out."""
+    resumed: str = ""
+    """The id of the run that the stage goes on with, which stays where it was."""
 
 
 @contextmanager
@@ -119,6 +121,8 @@ def pipeline_stage(stage: str, *, experiment: str, params: dict[str, Any]) -> It
         raise
     finally:
         execution.running = ""
+        if above.resumed:
+            execution.stages[-1] += f" (goes on in run {above.resumed[:SHORT_ID]})"
         execution.outcome = above.outcome or execution.outcome
         _write(file, execution)
         _end(execution)

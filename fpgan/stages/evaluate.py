@@ -197,13 +197,19 @@ def show(found: Translation) -> Shown:
 
 
 def write_person_table(path: Path, estimates: dict[str, Estimates]) -> None:
-    """Mean error in degrees, a row a person and protocol."""
+    """Mean error in degrees, a row a person, a column a protocol; empty where a person is not tested on."""
+    means = {name: found.by_person() for name, found in estimates.items()}
+    eyes = {
+        person: int((found.person == person).sum())
+        for found in estimates.values()
+        for person in found.persons
+    }
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["protocol", "person", "eyes", "mean_error_degrees"])
-        for name, found in estimates.items():
-            for person, mean in found.by_person().items():
-                writer.writerow([name, person, int((found.person == person).sum()), f"{mean:.3f}"])
+        writer.writerow(["person", "eyes", *means])
+        for person, count in eyes.items():
+            errors = (by_person.get(person) for by_person in means.values())
+            writer.writerow([person, count, *("" if error is None else f"{error:.2f}" for error in errors)])
 
 
 def draw_errors(figures: Path, estimates: dict[str, Estimates], sets: Sets) -> None:

@@ -17,7 +17,7 @@ from fpgan.digests import Digested, digested
 from fpgan.layout import CHECKPOINTS, Branch, Trial
 from fpgan.nested import flat_numbers
 from fpgan.params import Params
-from fpgan.pipeline_run import pipeline_stage
+from fpgan.pipeline_run import Above, pipeline_stage
 from fpgan.run_record import recorded_run, write_record
 from fpgan.stages.headline import Headline, command_tags, labels_of
 from fpgan.tracking import Run, open_run, project_root
@@ -93,7 +93,7 @@ def run_stage(
             inputs=inputs,
             output=output,
             belongs_to=belongs_to,
-            pipeline=pipeline.run_id,
+            pipeline=pipeline,
         ) as stage,
     ):
         yield stage
@@ -109,7 +109,7 @@ def _run_stage(
     inputs: dict[str, Path],
     output: Path | None,
     belongs_to: Branch | Trial,
-    pipeline: str | None,
+    pipeline: Above,
 ) -> Iterator[Stage]:
     name = head.stage
     read = {key: digested(path) for key, path in inputs.items()}
@@ -121,6 +121,7 @@ def _run_stage(
     unfinished = work / "run_id"
     work.mkdir(parents=True, exist_ok=True)
     resume = unfinished.read_text() if unfinished.exists() else None
+    pipeline.resumed = resume or ""
     with (
         open_run(
             head.name(),
@@ -131,7 +132,7 @@ def _run_stage(
             | belongs_to.labels
             | _upstream(inputs)
             | command_tags()
-            | ({PARENT_TAG: pipeline} if pipeline and not resume else {}),
+            | ({PARENT_TAG: pipeline.run_id} if pipeline.run_id and not resume else {}),
             description=head.description,
             key=key,
             resume=resume,

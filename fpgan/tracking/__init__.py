@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from fpgan.errors import Interrupted
 from fpgan.nested import flatten
+from fpgan.tracking.views import saved_views
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 
@@ -202,7 +203,7 @@ def experiment_id_of(name: str) -> str:
     """The id of an experiment, which is made where there is none."""
     location = (project_root() / "mlartifacts" / name).as_uri() if use_store() else None
     if mlflow.get_experiment_by_name(name) is None:
-        mlflow.create_experiment(name, artifact_location=location)
+        mlflow.create_experiment(name, artifact_location=location, tags=saved_views())
     return str(mlflow.set_experiment(name).experiment_id)
 
 
