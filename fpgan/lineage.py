@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import textwrap
 from dataclasses import dataclass, field
@@ -45,7 +46,7 @@ def lineage(given: str) -> str:
     path = Path(given)
     if path.exists() or known_version(path) or made_below(path):
         if path.name == NAME and (run_id := recorded_run(path)):
-            return in_text(Tracing().run(run_id, None))
+            return in_text(Tracing().run(run_id))
         return in_text(Tracing().file(path))
     if RUN_ID.fullmatch(given) and (runs := runs_by_id(given)):
         if len(runs) > 1:
@@ -53,7 +54,7 @@ def lineage(given: str) -> str:
                 f"{given}: the ids of {len(runs)} MLflow runs start so: "
                 + ", ".join(f"{run.id} ({run.stage})" for run in runs)
             )
-        return in_text(Tracing().run(runs[0].id, None))
+        return in_text(Tracing().run(runs[0].id))
     raise InputError(
         f"{given}: not found; name a file or folder that a stage made, or an MLflow run by its id or "
         "at least its first 6 digits"
@@ -74,16 +75,16 @@ class Tracing:
             return Origin(f"{path.as_posix()}  (see above)")
         run_id = run_id or recorded_run(path)
         if run_id:
-            origin.sources.append(self.run(run_id, path))
+            origin.sources.append(self.run(run_id, path, version))
         elif stage := maker(path):
-            origin.sources.append(self.stage(stage, version if path.is_file() else None))
+            origin.sources.append(self.stage(stage, path, version))
         elif inside := made_below(path):
             origin.sources += [self.file(each.path, each.md5) for each in inside if each.path.name != NAME]
         else:
             origin.facts += _raw(path)
         return origin
 
-    def run(self, run_id: str, made: Path | None) -> Origin:
+    def run(self, run_id: str, made: Path | None = None, version: str | None = None) -> Origin:
         """An MLflow run; when the store does not hold it, what dvc.lock says of the file that it made."""
         short = run_id[:SHORT_ID]
         if self._repeated(run_id):
@@ -92,8 +93,7 @@ class Tracing:
         if run is None:
             origin = Origin(f"run {short}", ["no longer in the MLflow store"])
             if made and (stage := maker(made)):
-                origin.facts.append(f"what follows is what {stage.lock} knows of the file now")
-                origin.sources.append(self.stage(stage, None))
+                origin.sources.append(self.stage(stage, made, version))
             return origin
         origin = Origin(f"{run.tags.get('mlflow.runName', run.stage)}  run {short}", self._facts(run))
         upstream = {
@@ -101,14 +101,17 @@ class Tracing:
         }
         for name, (path, version) in run.inputs.items():
             origin.sources.append(self.file(path, version, upstream.pop(name, None)))
-        origin.sources += [self.run(other, None) for other in upstream.values()]
+        origin.sources += [self.run(other) for other in upstream.values()]
         return origin
 
-    def stage(self, stage: LockedStage, version: str | None) -> Origin:
-        """A stage as dvc.lock has it."""
+    def stage(self, stage: LockedStage, made: Path, version: str | None) -> Origin:
+        """A stage as it last ran by dvc.lock; says so when it then made another version."""
         if self._repeated(f"{stage.lock}\0{stage.name}"):
             return Origin(f"stage {stage.name}  (see above)")
         origin = Origin(f"stage {stage.name}", [f"{stage.lock}: {stage.command}"])
+        last = next(out.md5 for out in stage.makes if out.path == Path(os.path.relpath(made)))
+        if version and version != last:
+            origin.facts.append(f"it has run since, and made {_in_words(last)}")
         origin.facts += self._changed(_flat(stage.params))
         origin.sources += [self.file(each.path, each.md5) for each in stage.reads]
         return origin
@@ -184,9 +187,7 @@ def _raw(path: Path) -> list[str]:
         facts.append(f"{digested(path).files} files")
     elif known and known[0].files:
         facts.append(f"{known[0].files} files")
-    facts.append(
-        f"version kept by DVC: {known[1]}" if known else f"not kept by DVC; `dvc add {path}` does that"
-    )
+    facts.append(f"known to DVC: {known[1]}" if known else f"not known to DVC; `dvc add {path}` mends that")
     return facts
 
 
