@@ -328,6 +328,23 @@ def sync() -> None:
     print(sync())
 
 
+@app.command(rich_help_panel=RESULTS)
+def lineage(
+    origin: Annotated[
+        str,
+        typer.Argument(
+            help="A file or folder that a stage made, or an MLflow run id (or its first digits).",
+            metavar="RUN_OR_FILE",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Show what a result came from, back to the raw data: runs, versions, commits, changed parameters."""
+    from fpgan.lineage import lineage
+
+    print(lineage(origin))
+
+
 def main() -> None:
     """Runs a command: exit code 2 for a user's mistake, 1 for a training that diverged or a full disk, 128
     and the signal's number for one that a signal stopped; no traceback."""

@@ -14,10 +14,10 @@ import mlflow
 import pytest
 import yaml
 
+from fpgan.digests import digest
 from fpgan.evaluation.protocols import PROTOCOLS
 from fpgan.evaluation.record import load_evaluation
 from fpgan.eyes import load_eyes
-from fpgan.stages.stage import digest
 
 ROOT = Path(__file__).parent.parent
 SMALL = {
@@ -123,6 +123,11 @@ def kill_in_train_gan(folder: Path) -> None:
 
 
 def runs(project: Path) -> list[mlflow.entities.Run]:
+    """Those of stages."""
+    return [run for run in all_runs(project) if run.data.tags["stage"] != "pipeline"]
+
+
+def all_runs(project: Path) -> list[mlflow.entities.Run]:
     client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("fpgan")
     assert experiment is not None
@@ -141,6 +146,50 @@ def test_every_stage_is_one_finished_run_even_the_one_that_was_killed(project: P
     client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
     steps = [m.step for m in client.get_metric_history(by_stage["train-gan"].info.run_id, "loss/G")]
     assert set(steps) == {5, 10, 15, 20, 25, 30}
+
+
+def test_each_execution_is_a_run_above_those_of_its_stages(project: Path) -> None:
+    """Two of them: the killed one, under which the run that it began stays, and the one that ended well."""
+    executions = [run for run in all_runs(project) if run.data.tags["stage"] == "pipeline"]
+    assert sorted(run.info.status for run in executions) == ["FINISHED", "KILLED"]
+    ended, killed = sorted(executions, key=lambda run: str(run.info.status))
+    above = {run.data.tags["stage"]: run.data.tags["mlflow.parentRunId"] for run in runs(project)}
+    assert above["train-gan"] == above["prepare-unityeyes"] == killed.info.run_id
+    assert above["translate-s2r"] == above["evaluate"] == ended.info.run_id
+    assert set(above.values()) == {ended.info.run_id, killed.info.run_id}
+    assert killed.info.run_name == "stopped · dvc repro · train-gan · seed 0"
+    assert ended.info.run_name.startswith("dvc repro · forward ")
+    assert ended.data.tags["dvc.command"] == "dvc repro"
+    assert ended.data.params["train_gan.steps"] == "30"
+    (named,) = (run.info.run_name for run in runs(project) if run.data.tags["stage"] == "train-gan")
+    assert named.startswith("train-gan · drift ")
+    assert named.endswith(" · seed 0 · resumed")
+
+
+def test_what_runs_read_has_the_digests_of_dvc_lock(project: Path) -> None:
+    locks = [
+        yaml.safe_load((project / f"{folder}dvc.lock").read_text()) for folder in ("", "pipelines/sample/")
+    ]
+    made = {
+        out["path"]: out["md5"]
+        for lock in locks
+        for stage in lock["stages"].values()
+        for out in stage["outs"]
+    }
+    read = [each.dataset for run in runs(project) for each in run.inputs.dataset_inputs]
+    assert len(read) > 20
+    for dataset in read:
+        assert dataset.digest == made[json.loads(dataset.source)["uri"]], dataset.name
+
+
+def test_lineage_of_restored_results_leads_to_the_rendered_pictures(project: Path) -> None:
+    shutil.rmtree(project / "data/adapted")
+    command(project, "dvc", "checkout", "data/adapted/eyes.h5", "data/adapted/run.json")
+    told = command(project, "fpgan", "lineage", "results/evaluate/metrics.json")
+    for run in runs(project):
+        assert told.count(f"{run.info.run_name}  run {run.info.run_id[:8]}") == 1
+    assert "data/sample/UnityEyes" in told
+    assert "another version" not in told
 
 
 def test_evaluation_holds_every_protocol(project: Path) -> None:

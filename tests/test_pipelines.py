@@ -280,12 +280,12 @@ def record(branch: Branch, evaluation: Evaluation) -> None:
 
 
 def children(stage: str) -> list[dict[str, mlflow.entities.Run]]:
-    """The runs below each run of a stage, by name; the newest first."""
+    """The runs below each run of a stage, by the first word of their names; the newest first."""
     store = mlflow.MlflowClient()
     above = store.search_runs(["1"], f"tags.stage = '{stage}'", order_by=["attributes.start_time DESC"])
     below = [store.search_runs(["1"], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'") for run in above]
     assert all(len({run.info.run_name for run in runs}) == len(runs) for runs in below)
-    return [{str(run.info.run_name): run for run in runs} for runs in below]
+    return [{str(run.info.run_name).partition(" · ")[0]: run for run in runs} for runs in below]
 
 
 def rows(path: str) -> list[dict[str, str]]:

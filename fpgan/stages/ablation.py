@@ -8,7 +8,9 @@ from fpgan.layout import Branch
 from fpgan.nested import flat_numbers, flatten
 from fpgan.params import Params
 from fpgan.stages.compare import compared_run, draw_sheets
+from fpgan.stages.evaluate import conclusion
 from fpgan.stages.find_evaluations import find_branches
+from fpgan.stages.headline import DOT
 from fpgan.stages.stage import run_stage
 
 STAGE = "ablation"
@@ -44,10 +46,14 @@ def ablation_stage(params: Params) -> str:
         stage.write_scores(scores)
         for name, content in files.items():
             (stage.results / name).write_bytes(content)
+        outcomes = {label: conclusion(found)[0] for label, found in scores.items()}
+        stage.conclude(
+            f"{len(scores)} variants", "; ".join(f"{label}: {outcome}" for label, outcome in outcomes.items())
+        )
         for i, run in enumerate(comparison.runs):
             changed = flatten({"train_gan": params.ablation[run.label]}, ".")
             stage.run.child(
-                run.label,
+                DOT.join((run.label, outcomes[run.label])),
                 params={name: str(value) for name, value in changed.items()}
                 | {name: values[i] for name, values in comparison.differing.items()},
                 metrics=flat_numbers(scores[run.label]),

@@ -104,13 +104,18 @@ def adapt_stage(params: Params, through: Path | None, out: Path) -> str:
         label_figure(labels).savefig(stage.results / "labels.png")
         shift = adapted.framing.center_shift(*synthetic.image.shape[1:3])
         settings = None if adapted.labels is None else simulator_settings(adapted.labels)
+        apart = distances(labels)
         scores = {
             "eyes": len(adapted.eyes),
-            "distance_degrees": distances(labels),
+            "distance_degrees": apart,
             "framing": {"scale": adapted.framing.scale, "right": float(shift[0]), "down": float(shift[1])},
             "unityeyes_settings": settings._asdict() if settings else {},
         }
         stage.score(scores)
+        outcome = "as prepared"
+        if adapted.labels is not None:
+            outcome = f"{apart['after_to_estimated']:.1f}° of {apart['before_to_estimated']:.1f}° apart"
+        stage.conclude(outcome, in_words(scores).split("\n")[0])
     return f"{out / ADAPTED.name}: {in_words(scores)}"
 
 

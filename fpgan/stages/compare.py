@@ -15,6 +15,7 @@ from fpgan.comparison.sheet import comparison_sheet
 from fpgan.errors import InputError
 from fpgan.params import Params
 from fpgan.stages.find_evaluations import FoundEvaluation, find_evaluation
+from fpgan.stages.headline import DOT, command_tags
 from fpgan.tracking import open_run
 
 SHORT_ID = 8
@@ -106,11 +107,12 @@ def _log(runs: Sequence[ComparedRun], params: Params, written: Sequence[Path]) -
     """An MLflow run that holds the report and is tagged with the runs compared."""
     named = {f"run.{i}": f"{run.label}: {run.run_id or run.source}" for i, run in enumerate(runs, start=1)}
     with open_run(
-        "compare",
+        DOT.join(["compare", *(run.label for run in runs)]),
         experiment=params.tracking.experiment,
         params=named,
         inputs={},
         tags={"stage": "compare"}
+        | command_tags()
         | {f"upstream.{i}": run.run_id for i, run in enumerate(runs, start=1) if run.run_id},
         description="Evaluations side by side.",
         key="compare-" + hashlib.sha256("\n".join(named.values()).encode()).hexdigest()[:16],

@@ -10,7 +10,9 @@ from fpgan.layout import Branch
 from fpgan.nested import flat_numbers
 from fpgan.params import Params, adapted_to
 from fpgan.report import scores_report
+from fpgan.stages.evaluate import conclusion
 from fpgan.stages.find_evaluations import find_branches
+from fpgan.stages.headline import DOT
 from fpgan.stages.stage import run_stage
 
 STAGE = "cross_person"
@@ -54,9 +56,10 @@ def cross_person_stage(params: Params) -> str:
         stage.score(scores)
         (stage.results / TABLE).write_bytes(rows_csv(person_rows(evaluations)).encode())
         person_errors(estimates).savefig(stage.results / FIGURE)
+        stage.conclude(*conclusion(scores))
         for person, each in found.items():
             stage.run.child(
-                person,
+                DOT.join((person, conclusion(each.evaluation.scores)[0])),
                 params={"test_person": person},
                 metrics=flat_numbers(each.evaluation.scores),
                 tags={"test_person": person} | ({"upstream.evaluation": each.run_id} if each.run_id else {}),

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -101,7 +102,17 @@ def evaluate_stage(params: Params, branch: Branch, adapted_to: Sequence[str] = (
         figures.mkdir()
         draw_errors(figures, estimates, sets)
         draw_translations(figures, findings[0])
+        stage.conclude(*conclusion(scores))
     return evaluation_report(branch.results("evaluate") / "metrics.json")
+
+
+def conclusion(scores: dict[str, Any]) -> tuple[str, str]:
+    """What came out, in a word or two and in a sentence."""
+    means = {name: errors["mean"] for name, errors in scores["gaze_error_degrees"].items()}
+    if not {"forward", "no_adaptation"} <= set(means):
+        return "no labels", "The real test eyes have no gaze labels."
+    said = ", ".join(f"{name.replace('_', ' ')} {mean:.2f}" for name, mean in means.items())
+    return f"forward {means['forward']:.2f}° of {means['no_adaptation']:.2f}°", f"Degrees: {said}."
 
 
 def evaluated_files(trials: list[Trial]) -> dict[str, Path]:
@@ -186,13 +197,19 @@ def show(found: Translation) -> Shown:
 
 
 def write_person_table(path: Path, estimates: dict[str, Estimates]) -> None:
-    """Mean error in degrees, a row a person and protocol."""
+    """Mean error in degrees, a row a person, a column a protocol; empty where a person is not tested on."""
+    means = {name: found.by_person() for name, found in estimates.items()}
+    eyes = {
+        person: int((found.person == person).sum())
+        for found in estimates.values()
+        for person in found.persons
+    }
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["protocol", "person", "eyes", "mean_error_degrees"])
-        for name, found in estimates.items():
-            for person, mean in found.by_person().items():
-                writer.writerow([name, person, int((found.person == person).sum()), f"{mean:.3f}"])
+        writer.writerow(["person", "eyes", *means])
+        for person, count in eyes.items():
+            errors = (by_person.get(person) for by_person in means.values())
+            writer.writerow([person, count, *("" if error is None else f"{error:.2f}" for error in errors)])
 
 
 def draw_errors(figures: Path, estimates: dict[str, Estimates], sets: Sets) -> None:

@@ -1,6 +1,5 @@
 """From what a user calls an evaluation to the evaluation: a file, an MLflow run, or a DVC revision."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from fpgan.errors import InputError
 from fpgan.evaluation.record import Evaluation, load_evaluation
 from fpgan.layout import EVALUATION, Branch
+from fpgan.run_record import recorded_run
 from fpgan.tracking import LoggedRun, ancestors, download, find_run, runs_by_id, runs_of_stage
 
 RUN_ID = re.compile(r"[0-9a-f]{6,32}", re.IGNORECASE)
@@ -81,8 +81,7 @@ def find_branches(branches: Mapping[str, Branch], pipeline: str) -> dict[str, Fo
 
 def _from_file(given: str, path: Path, commit: str | None = None) -> FoundEvaluation:
     evaluation = _load(given, path)
-    record = path.with_name("run.json")
-    run_id = json.loads(record.read_text())["run_id"] if record.is_file() else None
+    run_id = recorded_run(path)
     run = find_run(run_id) if run_id else None
     return FoundEvaluation(given, path, evaluation, run_id, commit or (run.commit if run else None), run)
 

@@ -56,4 +56,5 @@ def prepare_eyes(params: Params, dataset: Literal["unityeyes", "mpiifacegaze"]) 
                 "bad_samples": len(report.bad),
             }
         )
+        stage.conclude(f"{report.eyes} eyes", report.summary().replace("\n", "; "))
     return f"{report.summary()}\n{output}"

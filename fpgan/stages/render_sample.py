@@ -33,4 +33,7 @@ def render_sample(params: Params) -> str:
                 progress=progress.update,
             )
         stage.score({"synthetic_pictures": synthetic, "real_pictures": real})
-    return f"{synthetic} UnityEyes and {real} MPIIFaceGaze pictures of sample data in {SAMPLE}"
+        return stage.conclude(
+            f"{synthetic} and {real} pictures",
+            f"{synthetic} UnityEyes and {real} MPIIFaceGaze pictures of sample data in {SAMPLE}",
+        )

@@ -8,21 +8,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
+from fpgan.digests import Digested, digested
 from fpgan.errors import InputError
 from fpgan.layout import CHECKPOINTS, LOCKS, RESULTS, Branch, Trial
 from fpgan.nested import flat_numbers
 from fpgan.params import Params
-from fpgan.tracking import Run, open_run
+from fpgan.pipeline_run import Above, pipeline_stage
+from fpgan.run_record import recorded_run, write_record
+from fpgan.stages.headline import Headline, command_tags, labels_of
+from fpgan.tracking import Run, open_run, project_root
+from fpgan.tracking.pipeline import PARENT_TAG
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.loop import History
+from fpgan.working_tree import uncommitted_changes
 from fpgan.writing import needing_room
 
-READ_AT_ONCE = 1 << 20
+UNCOMMITTED = "uncommitted.diff"
 DEFAULT = Branch()
 
 
@@ -31,11 +38,17 @@ class Stage:
     """A stage that runs: where it writes, and what it tells."""
 
     run: Run
+    headline: Headline
     output: Path
     """Folder for data or models; its files move to their place when the stage has succeeded."""
     results: Path
     """Folder for metrics.json, curves and pictures; likewise, and they go to the MLflow run too."""
     checkpoints: Checkpoints
+
+    def conclude(self, outcome: str, sentence: str) -> str:
+        """Tells in the run's name and description what came out; returns the sentence."""
+        self.headline.conclude(outcome, sentence)
+        return sentence
 
     def write_scores(self, scores: dict[str, Any]) -> None:
         """Writes metrics.json, for `dvc metrics`."""
@@ -72,21 +85,26 @@ def run_stage(
     goes on in the same run when nothing it depends on has changed. Raises InputError for a missing input
     or when another process runs the stage, and Unavailable when there is no room for what is written.
     """
+    head = Headline(name, labels_of(belongs_to), description)
     results = belongs_to.results(name)
     with (
         _alone(results),
         needing_room(results),
+        pipeline_stage(
+            head.name(), experiment=params.tracking.experiment, params=params.model_dump(mode="json")
+        ) as pipeline,
         _run_stage(
-            name,
+            head,
             params,
             sections=sections,
             inputs=inputs,
             output=output,
-            description=description,
             belongs_to=belongs_to,
+            pipeline=pipeline,
         ) as stage,
     ):
         yield stage
+        pipeline.outcome = head.outcome
 
 
 @contextmanager
@@ -110,34 +128,45 @@ def _alone(results: Path) -> Iterator[None]:
 
 @contextmanager
 def _run_stage(
-    name: str,
+    head: Headline,
     params: Params,
     *,
     sections: dict[str, BaseModel],
     inputs: dict[str, Path],
     output: Path | None,
-    description: str,
     belongs_to: Branch | Trial,
+    pipeline: Above,
 ) -> Iterator[Stage]:
-    digests = {key: (path, digest(path)) for key, path in inputs.items()}
+    name = head.stage
+    read = {key: digested(path) for key, path in inputs.items()}
     dumped: dict[str, Any] = {key: section.model_dump(mode="json") for key, section in sections.items()}
     dumped |= belongs_to.labels
     results = belongs_to.results(name)
-    key = _key(name, dumped, digests)
+    key = _key(name, dumped, read)
     work = CHECKPOINTS / key
     unfinished = work / "run_id"
     work.mkdir(parents=True, exist_ok=True)
-    with open_run(
-        results.relative_to(RESULTS).as_posix(),
-        experiment=params.tracking.experiment,
-        params=dumped,
-        inputs=digests,
-        tags={"stage": name} | belongs_to.labels | _upstream(inputs),
-        description=description,
-        key=key,
-        resume=unfinished.read_text() if unfinished.exists() else None,
-    ) as run:
+    resume = unfinished.read_text() if unfinished.exists() else None
+    pipeline.resumed = resume or ""
+    with (
+        open_run(
+            head.name(),
+            experiment=params.tracking.experiment,
+            params=dumped,
+            inputs={key: (path, read[key].version) for key, path in inputs.items()},
+            tags={"stage": name}
+            | belongs_to.labels
+            | _upstream(inputs)
+            | command_tags()
+            | ({PARENT_TAG: pipeline.run_id} if pipeline.run_id and not resume else {}),
+            description=head.description,
+            key=key,
+            resume=resume,
+        ) as run,
+        head.of(run, resumed=resume is not None),
+    ):
         unfinished.write_text(run.id)
+        _record_changes(run)
         staging = {
             folder: folder.with_name(f".{folder.name}.partial") for folder in (output, results) if folder
         }
@@ -145,12 +174,10 @@ def _run_stage(
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
         try:
-            yield Stage(
-                run, staging[output] if output else staging[results], staging[results], Checkpoints(work)
-            )
-            record = json.dumps({"run_id": run.id, "stage": name}) + "\n"
+            written = staging[output or results]
+            yield Stage(run, head, written, staging[results], Checkpoints(work))
             for partial in staging.values():
-                (partial / "run.json").write_text(record)
+                write_record(partial, run.id, name)
             for file in sorted(staging[results].iterdir()):
                 run.artifact(file)
             for folder, partial in staging.items():
@@ -163,40 +190,28 @@ def _run_stage(
     Checkpoints(work).clear()
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, or, of a folder, of the names and sizes of the files in it.
-
-    A raw folder holds up to a million pictures: reading them twice would take longer than preparing them.
-    """
-    found = hashlib.sha256()
-    if path.is_file():
-        with path.open("rb") as file:
-            while block := file.read(READ_AT_ONCE):
-                found.update(block)
-    elif path.is_dir():
-        for file_path in sorted(path.rglob("*")):
-            if file_path.is_file():
-                found.update(f"{file_path.relative_to(path)}\0{file_path.stat().st_size}\n".encode())
-    else:
-        raise InputError(
-            f"{path}: no such file or folder; run the stage that makes it, or `dvc repro` for all"
-        )
-    return found.hexdigest()
-
-
-def _key(name: str, params: dict[str, Any], digests: dict[str, tuple[Path, str]]) -> str:
-    content = json.dumps([name, params, {key: value for key, (_, value) in digests.items()}], sort_keys=True)
+def _key(name: str, params: dict[str, Any], read: dict[str, Digested]) -> str:
+    content = json.dumps([name, params, {key: found.digest for key, found in read.items()}], sort_keys=True)
     return f"{name.replace('@', '-')}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def _upstream(inputs: dict[str, Path]) -> dict[str, str]:
     """Tags that name the runs which made the inputs."""
-    tags = {}
-    for key, path in inputs.items():
-        for record in (path / "run.json", path.parent / "run.json"):
-            if record.is_file():
-                tags[f"upstream.{key}"] = json.loads(record.read_text())["run_id"]
-    return tags
+    makers = {key: recorded_run(path) for key, path in inputs.items()}
+    return {f"upstream.{key}": run_id for key, run_id in makers.items() if run_id}
+
+
+def _record_changes(run: Run) -> None:
+    """Keeps with the run what its code differs in from the commit."""
+    changes = uncommitted_changes(project_root())
+    if changes is None:
+        return
+    run.tag("git.dirty", "true" if changes else "false")
+    if changes:
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / UNCOMMITTED
+            file.write_text(changes, encoding="utf-8")
+            run.artifact(file)
 
 
 def _move(source: Path, target: Path) -> None:

@@ -65,7 +65,7 @@ def train_gaze_stage(params: Params, trial: Trial, trained_on: Domain) -> str:
             save_absence(stage.output / output.name, reason)
             stage.history([])
             stage.score({"training_eyes": len(training)})
-            return f"{output}: no estimator is trained on real eyes: {reason}"
+            return stage.conclude("none", f"{output}: no estimator is trained on real eyes: {reason}")
         if not len(validation):
             training, validation = set_aside(training)
         check_enough(len(training), params.train_gaze.batch_size, source)
@@ -83,10 +83,10 @@ def train_gaze_stage(params: Params, trial: Trial, trained_on: Domain) -> str:
         save_network(stage.output / output.name, network, arguments)
         stage.history(history)
         stage.score(scores)
-    errors = ", ".join(
-        f"{key.replace('_', ' ')} {scores[key]:.2f}" for key in scores if key.endswith("degrees")
-    )
-    return f"{output}: {errors}"
+        errors = ", ".join(
+            f"{key.replace('_', ' ')} {scores[key]:.2f}" for key in scores if key.endswith("degrees")
+        )
+        return stage.conclude(f"{scores['validation_error_degrees']:.2f}°", f"{output}: {errors}")
 
 
 def fit_gaze_net(
@@ -164,7 +164,8 @@ def train_landmarks_stage(params: Params, trial: Trial) -> str:
         save_network(stage.output / output.name, network, arguments)
         stage.history(history)
         stage.score(scores)
-    return f"{output}: test error {scores['test_error_pixels']:.2f} pixels"
+        pixels = f"{scores['test_error_pixels']:.2f}"
+        return stage.conclude(f"{pixels} px", f"{output}: test error {pixels} pixels")
 
 
 def labelled(eyes: Eyes, rows: NDArray[np.int64]) -> Eyes:

@@ -41,11 +41,12 @@ def train_gan_stage(params: Params, trial: Trial) -> str:
             return ""
         with open_stage(params, trial) as stage:
             scores = train(params, trial, processes, stage)
-    return (
-        f"{trial.generator('s2r').parent}: after {scores['step']:.0f} steps gaze drifts by "
-        f"{scores['s2r/gaze_drift_degrees']:.1f} (s2r) and "
-        f"{scores['r2s/gaze_drift_degrees']:.1f} (r2s) degrees"
-    )
+            drifts = {direction: scores[f"{direction}/gaze_drift_degrees"] for direction in GENERATORS}
+            return stage.conclude(
+                f"drift {drifts['s2r']:.1f}° {drifts['r2s']:.1f}°",
+                f"{trial.generator('s2r').parent}: after {scores['step']:.0f} steps gaze drifts by "
+                f"{drifts['s2r']:.1f} (s2r) and {drifts['r2s']:.1f} (r2s) degrees",
+            )
 
 
 def open_stage(params: Params, trial: Trial) -> AbstractContextManager[Stage]:

@@ -31,4 +31,4 @@ def translate_stage(params: Params, trial: Trial, direction: Literal["s2r", "r2s
         )
         translation_sheet(before.image, after.image).savefig(stage.results / "translations.png")
         stage.score({"eyes": len(after)})
-    return f"{output}: {len(after)} eyes translated {direction}"
+        return stage.conclude(f"{len(after)} eyes", f"{output}: {len(after)} eyes translated {direction}")

@@ -5,6 +5,7 @@ What the store cannot take, because it does not answer, is locked or full, waits
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
@@ -64,6 +65,9 @@ class LoggedRun:
     started: datetime
     """Local time."""
     tags: dict[str, str]
+    params: dict[str, str]
+    inputs: dict[str, tuple[Path, str]]
+    """Path and digest of what it read, by what that was to it."""
 
     @property
     def stage(self) -> str:
@@ -313,7 +317,17 @@ def _logged(run: mlflow.entities.Run) -> LoggedRun:
         run.info.status if run.info.lifecycle_stage == "active" else "DELETED",
         datetime.fromtimestamp(run.info.start_time / 1000),
         dict(run.data.tags),
+        dict(run.data.params),
+        {
+            each.dataset.name: (_source(each.dataset), each.dataset.digest)
+            for each in run.inputs.dataset_inputs
+        },
     )
+
+
+def _source(dataset: mlflow.entities.Dataset) -> Path:
+    """Of a dataset as `open_run` logs it."""
+    return Path(json.loads(dataset.source).get("uri", ""))
 
 
 def find_run(run_id: str) -> LoggedRun | None:

@@ -23,6 +23,7 @@ from sqlalchemy.exc import OperationalError
 
 from fpgan.errors import InputError, causes
 from fpgan.tracking.journal import Event, Payload
+from fpgan.tracking.views import saved_views
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 for told_by_us in ("mlflow.store", "mlflow.system_metrics", "urllib3"):
@@ -230,7 +231,7 @@ def open_stored(event: Event, offline_id: str | None = None) -> StoredRun:
     """
     with answering():
         client = mlflow.MlflowClient()
-        experiment_id = _experiment(event["experiment"])
+        experiment_id = experiment_id_of(event["experiment"])
         resumed = _active(event["resume"])
         again = None if resumed else _active(offline_id)
         resumed = resumed or (None if again else _unfinished(experiment_id, event["key"]))
@@ -257,11 +258,11 @@ def open_stored(event: Event, offline_id: str | None = None) -> StoredRun:
     return StoredRun(run_id, fresh=not (former or offline_id))
 
 
-def _experiment(name: str) -> str:
+def experiment_id_of(name: str) -> str:
     """The id of an experiment, which is made where there is none."""
     location = (project_root() / "mlartifacts" / name).as_uri() if use_store() else None
     if mlflow.get_experiment_by_name(name) is None:
-        mlflow.create_experiment(name, artifact_location=location)
+        mlflow.create_experiment(name, artifact_location=location, tags=saved_views())
     return mlflow.set_experiment(name).experiment_id
 
 
