@@ -5,6 +5,7 @@ from pathlib import Path
 
 SAMPLE = Path("data/sample")
 CHECKPOINTS = Path(".fpgan/checkpoints")
+LOCKS = Path(".fpgan/locks")
 PREPARED_SYNTHETIC = Path("data/prepared/unityeyes/eyes.h5")
 PREPARED_REAL = Path("data/prepared/mpiifacegaze/eyes.h5")
 ADAPTED = Path("data/adapted/eyes.h5")

@@ -237,16 +237,19 @@ def _environment_tags() -> dict[str, str]:
         "DVC_EXP_BASELINE_REV": "dvc.baseline",
     }
     tags = {tag: os.environ[variable] for variable, tag in names.items() if variable in os.environ}
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=project_root(), capture_output=True, text=True, check=False
-    )
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     if commit.returncode == 0:
         tags["git.commit"] = commit.stdout.strip()
     return tags
 
 
 def project_root() -> Path:
-    """The nearest folder upwards that DVC was initialised in, else the current one."""
+    """The project that DVC runs this process for, also where it does so in a copy, as for queued experiments.
+
+    Not run by DVC: the nearest folder upwards that DVC was initialised in, else the current one.
+    """
+    if root := os.environ.get("DVC_ROOT"):
+        return Path(root)
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
 

@@ -4,23 +4,26 @@ import csv
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
 from fpgan.errors import InputError
-from fpgan.layout import CHECKPOINTS, RESULTS, Branch, Trial
+from fpgan.layout import CHECKPOINTS, LOCKS, RESULTS, Branch, Trial
 from fpgan.nested import flat_numbers
 from fpgan.params import Params
-from fpgan.tracking import Run, open_run
+from fpgan.tracking import Run, open_run, project_root
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.loop import History
 
 READ_AT_ONCE = 1 << 20
+RUN_ID = "run_id"
 DEFAULT = Branch()
 
 
@@ -67,27 +70,28 @@ def run_stage(
     """Opens a run for the block, and moves what the block wrote to its place when it ends well.
 
     Beside the output and the results a `run.json` names the run that made them. A stage that was killed
-    goes on in the same run when nothing it depends on has changed. Raises InputError for a missing input.
+    goes on in the same run when nothing it depends on has changed; one that another process runs at the same
+    time, for an experiment beside this one, is waited for. Raises InputError for a missing input.
     """
     digests = {key: (path, digest(path)) for key, path in inputs.items()}
     dumped: dict[str, Any] = {key: section.model_dump(mode="json") for key, section in sections.items()}
     dumped |= belongs_to.labels
     results = belongs_to.results(name)
     key = _key(name, dumped, digests)
-    work = CHECKPOINTS / key
-    unfinished = work / "run_id"
-    work.mkdir(parents=True, exist_ok=True)
-    with open_run(
-        results.relative_to(RESULTS).as_posix(),
-        experiment=params.tracking.experiment,
-        params=dumped,
-        inputs=digests,
-        tags={"stage": name} | belongs_to.labels | _upstream(inputs),
-        description=description,
-        key=key,
-        resume=unfinished.read_text() if unfinished.exists() else None,
-    ) as run:
-        unfinished.write_text(run.id)
+    with (
+        _work_folder(key) as work,
+        open_run(
+            results.relative_to(RESULTS).as_posix(),
+            experiment=params.tracking.experiment,
+            params=dumped,
+            inputs=digests,
+            tags={"stage": name} | belongs_to.labels | _upstream(inputs),
+            description=description,
+            key=key,
+            resume=_unfinished_run(work),
+        ) as run,
+    ):
+        (work / RUN_ID).write_text(run.id)
         staging = {
             folder: folder.with_name(f".{folder.name}.partial") for folder in (output, results) if folder
         }
@@ -110,7 +114,34 @@ def run_stage(
         finally:
             for partial in staging.values():
                 shutil.rmtree(partial, ignore_errors=True)
-    Checkpoints(work).clear()
+
+
+@contextmanager
+def _work_folder(key: str) -> Iterator[Path]:
+    """What a stage goes on from, for one process at a time; removed when the block has ended well.
+
+    In the project itself, so that an experiment killed in its copy can be started again in another.
+    """
+    root = project_root()
+    lock = FileLock(root / LOCKS / key)
+    Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print("waiting for another process that runs the same stage on the same inputs", file=sys.stderr)
+        lock.acquire()
+    try:
+        work = root / CHECKPOINTS / key
+        work.mkdir(parents=True, exist_ok=True)
+        yield work
+        Checkpoints(work).clear()
+    finally:
+        lock.release()
+
+
+def _unfinished_run(work: Path) -> str | None:
+    """The id of the run that a killed process left."""
+    return (work / RUN_ID).read_text() if (work / RUN_ID).exists() else None
 
 
 def digest(path: Path) -> str:
