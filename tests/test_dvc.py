@@ -14,7 +14,7 @@ from toy import command, commit, git, runs, update
 HEADLINE = {"gaze_error.forward", "gaze_error.backward", "gaze_error.both"} | {
     f"{what}_drift.{direction}" for what in ("gaze", "landmark") for direction in ("s2r", "r2s")
 }
-CURVES = {"Gaze estimators", "FP-GAN", "Gaze drift in translation", "Landmark drift in translation"}
+CURVES = {"Gaze estimators", "Losses of FP-GAN", "Gaze drift in translation", "Landmark drift in translation"}
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ SMALL = {
 
 
 def reproduce(folder: Path) -> None:
-    """A fresh clone with small parameters, its pipeline killed once in train-gan, run to its end, committed."""
+    """A fresh clone at that size, its pipeline killed once in train-gan, run to its end and committed."""
     for name in git(ROOT, "ls-files").splitlines():
         if (ROOT / name).is_file() and not name.startswith("tests/"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
