@@ -160,8 +160,7 @@ def _dvc_arguments(process: psutil.Process) -> list[str] | None:
 def _begin(process: psutil.Process, experiment: str, params: dict[str, Any]) -> Execution:
     arguments = _dvc_arguments(process) or []
     command = " ".join(["dvc", *arguments])
-    root = project_root()
-    commit, changes = commit_here(root), uncommitted_changes(root)
+    commit, changes = commit_here(Path.cwd()), uncommitted_changes(Path.cwd())
     tags = {"stage": "pipeline", "dvc.command": command, "dvc.pipeline": _pipeline_file(arguments)}
     words = "outside of git"
     if commit:

@@ -17,6 +17,7 @@ import pytest
 import torch
 import yaml
 from hypothesis import settings
+from toy import reproduce
 
 from fpgan.eyes import Eyes, save_eyes
 from fpgan.networks.gazenet import GazeNet
@@ -92,6 +93,14 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rendered")
     write_unityeyes(folder / "UnityEyes", 90, seed=3, workers=1)
     write_mpiifacegaze(folder / "MPIIFaceGaze", 4, 12, seed=3, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project at a small size, its pipeline killed once in train-gan, run to its end and committed."""
+    folder = tmp_path_factory.mktemp("reproduced")
+    reproduce(folder)
     return folder
 
 

@@ -18,7 +18,7 @@ from conftest import draw_eyes
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 from test_compare import evaluate
-from test_pipeline import ROOT, SMALL, update
+from toy import ROOT, SMALL, update
 
 from fpgan.cli import app
 from fpgan.comparison.cross_person import pool

@@ -38,6 +38,26 @@ def summarize(
     }
 
 
+def headline(scores: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Those of the summary that tell experiments apart at a glance, under names short enough for a table.
+
+    Mean gaze errors on R and gaze drifts in degrees, landmark drifts in pixels.
+    """
+    return {
+        "gaze_error": {
+            name: found["mean"]
+            for name, found in scores["gaze_error_degrees"].items()
+            if PROTOCOLS[name].tested_on == "R" and name != "mean_gaze"
+        },
+        "gaze_drift": {
+            direction: kept["gaze_drift_degrees"] for direction, kept in scores["preservation"].items()
+        },
+        "landmark_drift": {
+            direction: kept["landmark_drift_pixels"] for direction, kept in scores["preservation"].items()
+        },
+    }
+
+
 def _errors(estimates: Estimates) -> dict[str, Any]:
     interval = mean_interval(estimates)
     return {

@@ -1,6 +1,7 @@
 """Gaze errors of all protocols, what translation preserves and how real it looks; figures of all that."""
 
 import csv
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from fpgan.evaluation.examine import (
 )
 from fpgan.evaluation.protocols import PROTOCOLS, Conditions, describe_all
 from fpgan.evaluation.record import DIRECTIONS, Evaluation, Shown, digest_test_eyes, save_evaluation
-from fpgan.evaluation.summary import summarize
+from fpgan.evaluation.summary import headline, summarize
 from fpgan.eyes import load_eyes
 from fpgan.figures.errors import error_distributions, error_maps, person_errors
 from fpgan.figures.eyes import translation_sheet
@@ -38,6 +39,7 @@ from fpgan.stages.stage import run_stage
 from fpgan.training.distributed import default_device
 
 SHOWN = 16  # eyes a direction, in the record
+MOST_DEGREES = 30  # of an error, in the table of a plot: larger ones count as so large
 GAZE_NETS = ("synthetic", "adapted", "translated", "real")
 
 
@@ -71,6 +73,7 @@ def evaluate_stage(params: Params, branch: Branch, adapted_to: Sequence[str] = (
             quality=mean_over_seeds([found.quality for found in findings]),
         )
         stage.score(scores)
+        (stage.results / "headline.json").write_text(json.dumps(headline(scores), indent=2) + "\n")
         stage.run.tag("evaluation.name", branch.name)
         stage.run.tag("evaluation.seeds", ", ".join(map(str, params.seeds)))
         tested = sets.tested
@@ -97,10 +100,13 @@ def evaluate_stage(params: Params, branch: Branch, adapted_to: Sequence[str] = (
                 ),
             ),
         )
+        # The mean gaze on S errs so much more than all others that they would be squeezed to one side.
+        plotted = {name: found for name, found in estimates.items() if name != "mean_gaze_synthetic"}
         write_person_table(stage.results / "persons.csv", estimates)
+        write_error_table(stage.results / "errors.csv", plotted)
         figures = stage.results / "figures"
         figures.mkdir()
-        draw_errors(figures, estimates, sets)
+        draw_errors(figures, plotted, sets)
         draw_translations(figures, findings[0])
         stage.conclude(*conclusion(scores))
     return evaluation_report(branch.results("evaluate") / "metrics.json")
@@ -212,12 +218,22 @@ def write_person_table(path: Path, estimates: dict[str, Estimates]) -> None:
             writer.writerow([person, count, *("" if error is None else f"{error:.2f}" for error in errors)])
 
 
+def write_error_table(path: Path, estimates: dict[str, Estimates]) -> None:
+    """Histograms of errors for `dvc plots`: a row a protocol and degree, the share of eyes up to the next."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["protocol", "degrees", "share_of_eyes"])
+        for name, found in estimates.items():
+            errors = found.errors.clip(max=MOST_DEGREES)
+            count, _ = np.histogram(errors, np.arange(MOST_DEGREES + 2))
+            for degrees, share in enumerate(count / errors.size):
+                writer.writerow([name, degrees, f"{share:.4f}"])
+
+
 def draw_errors(figures: Path, estimates: dict[str, Estimates], sets: Sets) -> None:
     """Saves the figures of gaze and of its errors."""
-    # The mean gaze on S errs so much more than all others that they would be squeezed to one side.
-    shown = {name: found for name, found in estimates.items() if name != "mean_gaze_synthetic"}
-    error_distributions(shown).savefig(figures / "gaze_errors.png")
-    on_real = {name: found for name, found in shown.items() if PROTOCOLS[name].tested_on == "R"}
+    error_distributions(estimates).savefig(figures / "gaze_errors.png")
+    on_real = {name: found for name, found in estimates.items() if PROTOCOLS[name].tested_on == "R"}
     if on_real:
         person_errors(on_real).savefig(figures / "person_errors.png")
         error_maps(on_real, sets.tested.gaze, "gaze").savefig(figures / "errors_by_gaze.png")

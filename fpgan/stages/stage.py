@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from fpgan.training.loop import History
 from fpgan.working_tree import uncommitted_changes
 from fpgan.writing import needing_room
 
+RUN_ID = "run_id"
 UNCOMMITTED = "uncommitted.diff"
 DEFAULT = Branch()
 
@@ -82,8 +84,10 @@ def run_stage(
     """Opens a run for the block, and moves what the block wrote to its place when it ends well.
 
     Beside the output and the results a `run.json` names the run that made them. A stage that was killed
-    goes on in the same run when nothing it depends on has changed. Raises InputError for a missing input
-    or when another process runs the stage, and Unavailable when there is no room for what is written.
+    goes on in the same run when nothing it depends on has changed; one that another process runs at the same
+    time on the same inputs, for an experiment beside this one, is waited for. Raises InputError for a missing
+    input or when another process runs the stage here, and Unavailable when there is no room for what is
+    written.
     """
     head = Headline(name, labels_of(belongs_to), description)
     results = belongs_to.results(name)
@@ -143,12 +147,8 @@ def _run_stage(
     dumped |= belongs_to.labels
     results = belongs_to.results(name)
     key = _key(name, dumped, read)
-    work = CHECKPOINTS / key
-    unfinished = work / "run_id"
-    work.mkdir(parents=True, exist_ok=True)
-    resume = unfinished.read_text() if unfinished.exists() else None
-    pipeline.resumed = resume or ""
     with (
+        _work_folder(key) as (work, resume),
         open_run(
             head.name(),
             experiment=params.tracking.experiment,
@@ -165,7 +165,8 @@ def _run_stage(
         ) as run,
         head.of(run, resumed=resume is not None),
     ):
-        unfinished.write_text(run.id)
+        (work / RUN_ID).write_text(run.id)
+        pipeline.resumed = resume or ""
         _record_changes(run)
         staging = {
             folder: folder.with_name(f".{folder.name}.partial") for folder in (output, results) if folder
@@ -187,7 +188,31 @@ def _run_stage(
         finally:
             for partial in staging.values():
                 shutil.rmtree(partial, ignore_errors=True)
-    Checkpoints(work).clear()
+
+
+@contextmanager
+def _work_folder(key: str) -> Iterator[tuple[Path, str | None]]:
+    """What a stage goes on from, for one process at a time, and the run that a killed one left.
+
+    Removed when the block has ended well. It is in the project itself, so that an experiment killed in its
+    copy can be started again in another.
+    """
+    root = project_root()
+    lock = FileLock(root / LOCKS / key)
+    Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        print("waiting for another process that runs the same stage on the same inputs", file=sys.stderr)
+        lock.acquire()
+    try:
+        work = root / CHECKPOINTS / key
+        work.mkdir(parents=True, exist_ok=True)
+        left = work / RUN_ID
+        yield work, left.read_text() if left.exists() else None
+        Checkpoints(work).clear()
+    finally:
+        lock.release()
 
 
 def _key(name: str, params: dict[str, Any], read: dict[str, Digested]) -> str:
@@ -203,7 +228,7 @@ def _upstream(inputs: dict[str, Path]) -> dict[str, str]:
 
 def _record_changes(run: Run) -> None:
     """Keeps with the run what its code differs in from the commit."""
-    changes = uncommitted_changes(project_root())
+    changes = uncommitted_changes(Path.cwd())
     if changes is None:
         return
     run.tag("git.dirty", "true" if changes else "false")

@@ -63,7 +63,7 @@ def train_gaze_stage(params: Params, trial: Trial, trained_on: Domain) -> str:
         if trained_on == "real" and len(training) < params.train_gaze.batch_size:
             reason = f"{len(training)} eyes of real training persons have gaze labels"
             save_absence(stage.output / output.name, reason)
-            stage.history([])
+            stage.history([{"epoch": 0, "validation_gaze_error_degrees": np.nan}])  # DVC plots no empty table
             stage.score({"training_eyes": len(training)})
             return stage.conclude("none", f"{output}: no estimator is trained on real eyes: {reason}")
         if not len(validation):

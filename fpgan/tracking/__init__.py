@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import subprocess
 import sys
 import time
 import uuid
@@ -49,6 +48,7 @@ from fpgan.tracking.store import (
     store_name,
     use_store,
 )
+from fpgan.working_tree import commit_here
 
 SYSTEM_METRICS_SECONDS = 5
 RETRY_SECONDS = 30
@@ -261,11 +261,8 @@ def _environment_tags() -> dict[str, str]:
         "DVC_EXP_BASELINE_REV": "dvc.baseline",
     }
     tags = {tag: os.environ[variable] for variable, tag in names.items() if variable in os.environ}
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=project_root(), capture_output=True, text=True, check=False
-    )
-    if commit.returncode == 0:
-        tags["git.commit"] = commit.stdout.strip()
+    if commit := commit_here(Path.cwd()):
+        tags["git.commit"] = commit
     return tags
 
 

@@ -86,7 +86,12 @@ def redacted(text: str) -> str:
 
 
 def project_root() -> Path:
-    """The nearest folder upwards that DVC was initialised in, else the current one."""
+    """The project that DVC runs this process for, also where it does so in a copy, as for queued experiments.
+
+    Not run by DVC: the nearest folder upwards that DVC was initialised in, else the current one.
+    """
+    if root := os.environ.get("DVC_ROOT"):
+        return Path(root)
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
 
