@@ -1,7 +1,7 @@
 """Work that overlaps: iterators whose next items are made by threads while earlier ones are used."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -13,7 +13,7 @@ AHEAD = 2  # items that wait; more hold memory and gain nothing
 _END = object()
 
 
-def ahead(items: Iterable[Item]) -> Iterator[Item]:
+def ahead(items: Iterable[Item]) -> Generator[Item, None, None]:
     """The items, made by a thread of their own, at most AHEAD of them before they are asked for.
 
     What making them raises is raised here. When this iterator is closed, the thread has ended.
@@ -29,7 +29,9 @@ def ahead(items: Iterable[Item]) -> Iterator[Item]:
         pool.shutdown(cancel_futures=True)
 
 
-def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+def map_ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], threads: int
+) -> Generator[Result, None, None]:
     """The function's results in the order of the items, by several threads, at most AHEAD a thread waiting.
 
     What the function raises is raised here, in its turn. When this iterator is closed, the threads have

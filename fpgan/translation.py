@@ -1,12 +1,15 @@
-"""A trained generator over an eye set."""
+"""A trained generator over an eye set or a folder of pictures."""
 
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fpgan.datasets.pictures import PictureShape
 from fpgan.errors import InputError
 from fpgan.eyes import (
     Eyes,
@@ -21,6 +24,7 @@ from fpgan.eyes import (
 )
 from fpgan.networks.generator import Generator
 from fpgan.networks.inference import stream_translations
+from fpgan.picture_folder import FolderResult, run_over_folder
 
 SHOWN = 16  # eyes that are kept to be looked at
 
@@ -57,7 +61,7 @@ def translate_eye_set(
         kept: list[tuple[Eyes, Eyes]] = []
         done = 0
 
-        def prepare(eyes: Eyes) -> tuple[Eyes, np.ndarray]:
+        def prepare(eyes: Eyes) -> tuple[Eyes, NDArray[np.uint8]]:
             seen = eyes if already else eyes.with_images(equalize(eyes.image))
             return seen, seen.image
 
@@ -78,3 +82,32 @@ def translate_eye_set(
                     progress(done, total)
     befores, afters = zip(*kept, strict=True)
     return TranslatedSet(total, join_eyes(befores), join_eyes(afters))
+
+
+def translate_folder(
+    generator: Generator,
+    source: Path,
+    output: Path,
+    shape: PictureShape,
+    *,
+    flip: bool,
+    batch_size: int,
+    progress: Callable[[int, int], object] | None = None,
+) -> FolderResult:
+    """Translates a user's pictures, each as a PNG of the wanted shape, listed in translations.csv.
+
+    With `flip` they are mirrored before and their translations mirrored back. Raises InputError as
+    `run_over_folder` does.
+    """
+    return run_over_folder(
+        partial(stream_translations, generator),
+        lambda picture, translation: (translation[:, ::-1] if flip else translation, ()),
+        source,
+        output,
+        shape,
+        table="translations.csv",
+        columns=(),
+        flip=flip,
+        batch_size=batch_size,
+        progress=progress,
+    )
