@@ -289,7 +289,7 @@ def estimate_gaze(
 
 
 def _refuse(options: dict[str, object], reason: str) -> None:
-    given = [name for name, value in options.items() if value not in (None, False)]
+    given = [name for name, value in options.items() if value is not None and value is not False]
     if given:
         raise InputError(f"{', '.join(given)}: not {reason}")
 

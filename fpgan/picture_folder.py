@@ -62,9 +62,8 @@ class FolderResult:
         """Lines on the pictures that were not read, or not whole."""
         lines = []
         if self.cut_off:
-            lines.append(
-                f"{self.cut_off} cut to their middle, being of another shape than {shape.width} x {shape.height}"
-            )
+            size = f"{shape.width} x {shape.height}"
+            lines.append(f"{self.cut_off} cut to their middle, being of another shape than {size}")
         if self.bad:
             lines += [f"{self.bad} could not be read, see {table}:", *self.bad_lines()]
         return lines
