@@ -47,6 +47,16 @@ PersonOption = Annotated[
     str | None,
     typer.Option("--test-person", help="Leave this person out, with files of its own.", metavar="NAME"),
 ]
+PicturesArgument = Annotated[
+    Path | None, typer.Argument(help="Folder of your own eye pictures, or one.", show_default=False)
+]
+ModelOption = Annotated[
+    Path | None, typer.Option("--model", help="Network to use on PICTURES.", metavar="FILE.safetensors")
+]
+OutOption = Annotated[Path | None, typer.Option("--out", help="New folder for translated PICTURES.")]
+FlipOption = Annotated[
+    bool, typer.Option("--flip", help="The inner corner of the eyes in PICTURES is on the image's right.")
+]
 DEFAULT_PARAMS = Path("params.yaml")
 
 
@@ -225,17 +235,64 @@ def train_gan(
 @app.command(rich_help_panel=RESULTS)
 def translate(
     direction: Annotated[Direction, typer.Option(help="s2r: synthetic to real; r2s: real to synthetic.")],
+    pictures: PicturesArgument = None,
+    model: ModelOption = None,
+    out: OutOption = None,
+    flip: FlipOption = False,
     seed: SeedOption = None,
     variant: VariantOption = None,
     test_person: PersonOption = None,
     params: ParamsOption = DEFAULT_PARAMS,
     changes: SetOption = None,
 ) -> None:
-    """Translate every eye of a set into the other domain."""
-    loaded, trial = _trial(_load(params, changes), seed, variant, test_person)
-    from fpgan.stages.translate import translate_stage
+    """Translate every eye of the pipeline's set, or your own pictures, into the other domain.
 
-    print(translate_stage(loaded, trial, direction.value))
+    With PICTURES, --model is a generator of that direction; unless told, the default pipeline's of the first
+    of 'seeds'.
+    """
+    if pictures is None:
+        _refuse({"--model": model, "--out": out, "--flip": flip}, "without PICTURES; name a folder of them")
+        loaded, trial = _trial(_load(params, changes), seed, variant, test_person)
+        from fpgan.stages.translate import translate_stage
+
+        print(translate_stage(loaded, trial, direction.value))
+        return
+    _refuse(
+        {"--seed": seed, "--variant": variant, "--test-person": test_person},
+        "with PICTURES; name the generator by --model",
+    )
+    if out is None:
+        raise InputError("--out: name a new folder for the translations of PICTURES")
+    loaded = _load(params, changes)
+    from fpgan.stages.user_pictures import translate_pictures_stage
+
+    print(translate_pictures_stage(loaded, pictures, out, direction.value, model, flip=flip))
+
+
+@app.command(rich_help_panel=RESULTS)
+def estimate_gaze(
+    pictures: Annotated[Path, typer.Argument(help="Folder of eye pictures, or one.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="New folder for table and pictures.", show_default=False)],
+    model: ModelOption = None,
+    flip: FlipOption = False,
+    params: ParamsOption = DEFAULT_PARAMS,
+    changes: SetOption = None,
+) -> None:
+    """Estimate gaze in your own pictures: gaze.csv, and each picture with its gaze arrow.
+
+    --model is a gaze estimator; unless told, the default pipeline's for real eyes, trained on translated
+    eyes, of the first of 'seeds'.
+    """
+    loaded = _load(params, changes)
+    from fpgan.stages.user_pictures import estimate_gaze_stage
+
+    print(estimate_gaze_stage(loaded, pictures, out, model, flip=flip))
+
+
+def _refuse(options: dict[str, object], reason: str) -> None:
+    given = [name for name, value in options.items() if value is not None and value is not False]
+    if given:
+        raise InputError(f"{', '.join(given)}: not {reason}")
 
 
 @app.command(rich_help_panel=RESULTS)

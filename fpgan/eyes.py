@@ -9,6 +9,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
@@ -177,12 +178,54 @@ def load_eyes(path: Path, *, equalized: bool = True) -> Eyes:
     Raises InputError as `open_eyes` does, and when the set is empty.
     """
     with open_eyes(path) as file:
-        already = bool(file.attrs.get("equalized", False))
+        already = is_equalized(file)
         blocks = list(read_blocks(path, file))
     if not blocks:
         raise InputError(f"{path}: holds no eyes")
     eyes = join_eyes(blocks)
     return eyes if already or not equalized else eyes.with_images(equalize(eyes.image))
+
+
+def is_equalized(file: h5py.File) -> bool:
+    """Whether an open set says that its pictures are histogram-equalised."""
+    return bool(file.attrs.get("equalized", False))
+
+
+def count_eyes(file: h5py.File) -> int:
+    """The number of eyes in an open set."""
+    return sum(len(group["image"]) for group in person_groups(file).values())
+
+
+def known_labels(path: Path, file: h5py.File) -> list[str]:
+    """The labels that are known of any eye of an open set; raises InputError as `read_blocks` does."""
+    groups = person_groups(file).values()
+    try:
+        return [label for label in LABELS if any(_is_known(g[label]) for g in groups if label in g)]
+    except DAMAGED as error:
+        raise InputError(f"{path}: labels cannot be read ({error})") from None
+
+
+def _is_known(data: h5py.Dataset) -> bool:
+    starts = range(0, len(data), BUFFERED_EYES)
+    return any(np.isfinite(data[start : start + BUFFERED_EYES]).any() for start in starts)
+
+
+def read_batches(path: Path, file: h5py.File, size: int) -> Iterator[Eyes]:
+    """The eyes of an open set in their order, `size` at a time and at last the rest; pictures as stored.
+
+    Raises InputError as `read_blocks` does.
+    """
+    waiting: list[Eyes] = []
+    for block in read_blocks(path, file):
+        waiting.append(block)
+        if sum(map(len, waiting)) >= size:
+            eyes = join_eyes(waiting)
+            whole = len(eyes) - len(eyes) % size
+            for start in range(0, whole, size):
+                yield eyes.select(slice(start, start + size))
+            waiting = [eyes.select(slice(whole, None))]
+    if any(map(len, waiting)):
+        yield join_eyes(waiting)
 
 
 def read_blocks(path: Path, file: h5py.File) -> Iterator[Eyes]:
@@ -224,8 +267,7 @@ def save_eyes(path: Path, eyes: Eyes, *, equalized: bool) -> None:
     """Writes an eye set whole; `equalized` records whether its pictures are histogram-equalised."""
     known = [name for name in LABELS if np.isfinite(getattr(eyes, name)).any()]
     with EyeWriter(path, labels=known, equalized=equalized) as writer:
-        for i in range(len(eyes)):
-            writer.append(str(eyes.person[i]), eyes.image[i], eyes.gaze[i], eyes.head[i], eyes.landmarks[i])
+        writer.extend(eyes)
 
 
 class EyeWriter:
@@ -265,10 +307,23 @@ class EyeWriter:
             np.full(shape, np.nan, np.float32) if value is None else np.asarray(value, np.float32)
             for value, shape in zip((gaze, head, landmarks), LABELS.values(), strict=True)
         ]
-        rows = self._rows.setdefault(person, [])
-        rows.append((image, *labels))
-        self.counts[person] = self.counts.get(person, 0) + 1
-        if len(rows) == BUFFERED_EYES:
+        self._add(person, tuple(value[None] for value in (image, *labels)))
+
+    def extend(self, eyes: Eyes) -> None:
+        """Adds eyes in their order, as `append` one by one."""
+        changes = np.flatnonzero(eyes.person[1:] != eyes.person[:-1]) + 1
+        for start, end in pairwise([0, *changes.tolist(), len(eyes)]):
+            while start < end:
+                person = str(eyes.person[start])
+                room = BUFFERED_EYES - self.counts.get(person, 0) % BUFFERED_EYES
+                rows = eyes.select(slice(start, min(end, start + room)))
+                self._add(person, (rows.image, rows.gaze, rows.head, rows.landmarks))
+                start += len(rows)
+
+    def _add(self, person: str, rows: tuple[NDArray, ...]) -> None:
+        self._rows.setdefault(person, []).append(rows)
+        self.counts[person] = self.counts.get(person, 0) + len(rows[0])
+        if self.counts[person] % BUFFERED_EYES == 0:
             self._flush(person)
 
     def _flush(self, person: str) -> None:
@@ -279,7 +334,7 @@ class EyeWriter:
         for name, values in zip(("image", *LABELS), zip(*rows, strict=True), strict=True):
             if name != "image" and name not in self.labels:
                 continue
-            block = np.stack(values)
+            block = np.concatenate(values)
             if name not in group:
                 group.create_dataset(
                     name,

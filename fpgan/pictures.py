@@ -22,10 +22,10 @@ def pictures_to_input(images: NDArray[np.uint8]) -> Tensor:
     return bytes_to_input(pictures_to_bytes(images))
 
 
-def output_to_pictures(output: Tensor) -> NDArray[np.uint8]:
-    """Network output (N, C, H, W) in [-1, 1] as pictures (N, H, W) or (N, H, W, 3), rounded and clipped."""
-    pictures = ((output.detach().cpu() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return (pictures[:, 0] if pictures.shape[1] == 1 else pictures.permute(0, 2, 3, 1)).contiguous().numpy()
+def output_to_pictures(output: Tensor) -> Tensor:
+    """Network output (N, C, H, W) in [-1, 1] as uint8 (N, H, W) or (N, H, W, 3), rounded and clipped."""
+    pictures = ((output.detach() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return (pictures[:, 0] if pictures.shape[1] == 1 else pictures.permute(0, 2, 3, 1)).contiguous()
 
 
 def tile(rows: list[NDArray[np.uint8]], scale: int = 3) -> NDArray[np.uint8]:

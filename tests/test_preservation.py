@@ -35,11 +35,12 @@ def test_a_translated_set_keeps_labels_rows_and_its_own_pictures(tmp_path: Path)
     eyes = draw_eyes(11, seed=0)
     save_eyes(tmp_path / "eyes.h5", eyes, equalized=False)
     torch.manual_seed(0)
-    before, after = translate_eye_set(
+    made = translate_eye_set(
         Generator(1, 4, 1), tmp_path / "eyes.h5", tmp_path / "translated.h5", batch_size=4
     )
     stored = load_eyes(tmp_path / "translated.h5")
-    np.testing.assert_array_equal(stored.image, after.image)  # as they are, not equalised again
-    assert not np.array_equal(before.image, after.image)
+    assert made.count == len(stored) == 11
+    np.testing.assert_array_equal(stored.image, made.after.image)  # as they are, not equalised again
+    assert not np.array_equal(made.before.image, made.after.image)
     for label in ("gaze", "head", "landmarks", "person"):
         np.testing.assert_array_equal(getattr(stored, label), getattr(eyes, label))

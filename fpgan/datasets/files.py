@@ -100,7 +100,11 @@ class JPEG:
 
 def read_jpeg(root: Path, name: str) -> JPEG:
     """A JPEG file named relative to `root`, checked to be whole and of a bearable size."""
-    data = read_bytes(root, name)
+    return check_jpeg(name, read_bytes(root, name))
+
+
+def check_jpeg(name: str, data: bytes) -> JPEG:
+    """The content of a JPEG file, checked to be whole and of a bearable size."""
     if not data.startswith(b"\xff\xd8"):
         raise SampleError(name, None, "is not a JPEG picture")
     # The decoder fills what is missing with grey and says nothing. Some cameras pad with zeros.

@@ -80,6 +80,7 @@ class GazeNet(nn.Module):
         network: Literal["simgan", "reference", "residual"] = "simgan",
     ) -> None:
         super().__init__()
+        self.channels, self.height, self.width = channels, height, width
         build = _residual_features if network == "residual" else _simgan_features
         with torch.device("meta"):  # the shape of the features, at no cost and without random numbers
             flat = build(channels).eval()(torch.empty(1, channels, height, width)).shape[1]

@@ -67,6 +67,7 @@ class Generator(nn.Module):
         upsampling: Upsampling = "transposed",
     ) -> None:
         super().__init__()
+        self.channels = channels
         layers: list[nn.Module] = [*_convolution(channels, filters, 7, normalization), nn.ReLU()]
         for width in (filters, filters * 2):
             layers += [*_convolution(width, width * 2, 3, normalization, stride=2), nn.ReLU()]

@@ -1,5 +1,9 @@
 """Trained networks over any number of eye pictures, batch by batch, on whatever device they lie."""
 
+from collections import abc
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,46 +13,125 @@ from fpgan.networks.domain_classifier import DomainClassifier
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
-from fpgan.pictures import output_to_pictures, pictures_to_input
+from fpgan.overlap import ahead, map_ahead
+from fpgan.pictures import bytes_to_input, output_to_pictures, pictures_to_bytes
 
 BATCH = 256
+THREADS = 4  # that make batches; a GPU wants them faster than one thread equalises
+
+Work = TypeVar("Work")
+Item = TypeVar("Item")
+Batch = tuple[Item, NDArray[np.uint8]]
+"""Pictures (N, H, W) or (N, H, W, 3), and what belongs to them; N may be 0."""
 
 
 def estimate_gaze(network: GazeNet, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Gaze (N, 2), pitch and yaw in radians, of equalised pictures (N, H, W) or (N, H, W, 3)."""
-    return np.asarray(_run(network, pictures, BATCH).numpy())
+    return _run(network, pictures)
 
 
 def find_landmarks(network: LandmarkNet, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Landmarks (N, 18, 2), x and y in pixels, of equalised pictures (N, H, W) or (N, H, W, 3)."""
-    return np.asarray(_run(network, pictures, BATCH).numpy())
+    return _run(network, pictures)
 
 
 def translate_pictures(
     generator: Generator, pictures: NDArray[np.uint8], batch_size: int = BATCH
 ) -> NDArray[np.uint8]:
     """Translations of equalised pictures (N, H, W) or (N, H, W, 3), every one of them."""
-    return output_to_pictures(_run(generator, pictures, batch_size))
+    return _run(generator, pictures, batch_size, output_to_pictures)
 
 
 def judge_domain(network: DomainClassifier, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Logits (N,) of the target domain, of equalised pictures (N, H, W) or (N, H, W, 3)."""
-    return np.asarray(_run(network, pictures, BATCH).numpy())
+    return _run(network, pictures)
 
 
 def domain_features(network: DomainClassifier, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Features (N, D) by which domains are told apart, of equalised pictures (N, H, W) or (N, H, W, 3)."""
-    return np.asarray(_run(network.features, pictures, BATCH).numpy())
+    return _run(network.features, pictures)
+
+
+def stream_translations(
+    generator: Generator, work: Iterable[Work], prepare: Callable[[Work], Batch[Item]]
+) -> abc.Generator[tuple[Item, NDArray[np.uint8]], None, None]:
+    """Translations of the equalised pictures of each batch, with its item, as `stream_gaze` makes them."""
+    return _stream(generator, work, prepare, output_to_pictures)
+
+
+def stream_gaze(
+    network: GazeNet, work: Iterable[Work], prepare: Callable[[Work], Batch[Item]]
+) -> abc.Generator[tuple[Item, NDArray[np.float32]], None, None]:
+    """Gaze (N, 2) of the equalised pictures of each batch, with its item, in order.
+
+    `prepare` makes a batch of a piece of work, in several threads; while some batches are made, the network
+    runs over one and the caller uses the answers to another. Only these few are in memory. Close it when it
+    is left early.
+    """
+    return _stream(network, work, prepare, _unchanged)
+
+
+def _unchanged(answer: Tensor) -> Tensor:
+    return answer
+
+
+def _stream(
+    network: nn.Module,
+    work: Iterable[Work],
+    prepare: Callable[[Work], Batch[Item]],
+    finish: Callable[[Tensor], Tensor],
+) -> abc.Generator[tuple[Item, NDArray[Any]], None, None]:
+    on_gpu = _device(network).type == "cuda"
+
+    def make(piece: Work) -> tuple[Item, Tensor]:
+        item, pictures = prepare(piece)
+        made = pictures_to_bytes(pictures)
+        return item, made.pin_memory() if on_gpu else made
+
+    batches = ahead(map_ahead(make, work, THREADS))
+    for item, answer, arrival in ahead(_forward(network, batches, finish)):
+        yield item, _arrived(answer, arrival)
+
+
+def _run(
+    network: nn.Module,
+    pictures: NDArray[np.uint8],
+    batch_size: int = BATCH,
+    finish: Callable[[Tensor], Tensor] = _unchanged,
+) -> NDArray[Any]:
+    starts = range(0, len(pictures), batch_size)
+    batches = ((start, pictures_to_bytes(pictures[start : start + batch_size])) for start in starts)
+    answers = _forward(network, batches, finish)
+    return np.concatenate([_arrived(answer, arrival) for _, answer, arrival in answers])
 
 
 @torch.inference_mode()
-def _run(network: nn.Module, pictures: NDArray[np.uint8], batch_size: int) -> Tensor:
+def _forward(
+    network: nn.Module, batches: Iterable[tuple[Item, Tensor]], finish: Callable[[Tensor], Tensor]
+) -> Iterator[tuple[Item, Tensor, torch.cuda.Event | None]]:
+    """Finished answers in this machine's memory; those of a GPU arrive there with the event."""
+    device = _device(network)
     was_training = network.training
     network.eval()
-    device = next(network.parameters()).device
-    parts = [
-        network(pictures_to_input(pictures[start : start + batch_size]).to(device)).cpu()
-        for start in range(0, len(pictures), batch_size)
-    ]
-    network.train(was_training)
-    return torch.cat(parts)
+    try:
+        for item, pictures in batches:
+            inputs = bytes_to_input(pictures.to(device, non_blocking=True))
+            answer = finish(network(inputs)) if len(inputs) else inputs
+            answer = answer.to("cpu", non_blocking=True)
+            arrival = None
+            if device.type == "cuda":
+                arrival = torch.cuda.Event()
+                arrival.record()
+            yield item, answer, arrival
+    finally:
+        network.train(was_training)
+
+
+def _arrived(answer: Tensor, arrival: torch.cuda.Event | None) -> NDArray[Any]:
+    if arrival is not None:
+        arrival.synchronize()
+    return answer.numpy()
+
+
+def _device(network: nn.Module) -> torch.device:
+    return next(network.parameters()).device

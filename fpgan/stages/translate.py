@@ -7,6 +7,7 @@ from fpgan.layout import ADAPTED, PREPARED_REAL, Trial
 from fpgan.networks.generator import Generator
 from fpgan.networks.store import load_network
 from fpgan.params import Params
+from fpgan.stages.progress import progress_bar
 from fpgan.stages.stage import run_stage
 from fpgan.training.distributed import default_device
 from fpgan.translation import translate_eye_set
@@ -26,9 +27,14 @@ def translate_stage(params: Params, trial: Trial, direction: Literal["s2r", "r2s
         belongs_to=trial,
     ) as stage:
         generator = load_network(weights, Generator).to(default_device())
-        before, after = translate_eye_set(
-            generator, source, stage.output / output.name, params.translate.batch_size
-        )
-        translation_sheet(before.image, after.image).savefig(stage.results / "translations.png")
-        stage.score({"eyes": len(after)})
-        return stage.conclude(f"{len(after)} eyes", f"{output}: {len(after)} eyes translated {direction}")
+        with progress_bar("eye") as advance:
+            made = translate_eye_set(
+                generator,
+                source,
+                stage.output / output.name,
+                params.translate.batch_size,
+                progress=advance,
+            )
+        translation_sheet(made.before.image, made.after.image).savefig(stage.results / "translations.png")
+        stage.score({"eyes": made.count})
+        return stage.conclude(f"{made.count} eyes", f"{output}: {made.count} eyes translated {direction}")

@@ -1,0 +1,223 @@
+"""Whether translation keeps up with the generator, and in how much memory.
+
+    python benchmarks/translate.py
+    python benchmarks/translate.py --threads 1 --batch-size 64 256 --eyes 20000
+
+Each round times, in turns and in one process so that a busy machine slows all alike: the bare generator on a
+batch that already lies where it computes; a whole eye set, from HDF5 to HDF5; and a folder of PNG pictures.
+Printed are eyes a second, the median of the rounds, and the share of the bare rate: near 1, nothing but the
+generator takes time. With onnxruntime and onnxscript installed, on the CPU its rate on the same batch too.
+`--bf16` tells how fast the generator is in bf16 and how many grey levels that changes.
+
+Memory is the most that a process of its own held resident while it translated N and 10 N eyes.
+"""
+
+import argparse
+import io
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+import psutil
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fpgan.datasets.pictures import PictureShape
+from fpgan.eyes import LANDMARKS, Eyes, EyeWriter
+from fpgan.networks.generator import Generator
+from fpgan.pictures import bytes_to_input, output_to_pictures, pictures_to_bytes
+from fpgan.training.distributed import default_device
+from fpgan.translation import translate_eye_set, translate_folder
+
+HEIGHT, WIDTH = 36, 60
+SIZES = {"demo": {"filters": 16, "residual_blocks": 4}, "paper": {"filters": 64, "residual_blocks": 6}}
+EQUAL = 1.5  # grey levels; farther apart, two generators do not translate alike
+
+
+def make_eyes(count: int, seed: int = 0) -> Eyes:
+    random = np.random.default_rng(seed)
+    coarse = random.integers(0, 256, (count, 6, 10), dtype=np.uint8)
+    return Eyes(
+        np.stack([cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC) for picture in coarse]),
+        random.normal(0, 0.2, (count, 2)).astype(np.float32),
+        random.normal(0, 0.2, (count, 2)).astype(np.float32),
+        random.uniform(0, 60, (count, LANDMARKS, 2)).astype(np.float32),
+        np.array([f"p{i * 15 // count:02d}" for i in range(count)]),
+    )
+
+
+def write_set(path: Path, eyes: int) -> None:
+    """An eye set of so many eyes, written in parts."""
+    part = make_eyes(min(eyes, 2000))
+    with EyeWriter(path) as writer:
+        for start in range(0, eyes, len(part)):
+            writer.extend(part.select(slice(0, eyes - start)))
+
+
+def write_pictures(folder: Path, count: int) -> None:
+    folder.mkdir()
+    for number, picture in enumerate(make_eyes(count).image):
+        cv2.imwrite(str(folder / f"{number}.png"), picture)
+
+
+def make_generator(name: str) -> Generator:
+    torch.manual_seed(0)
+    return Generator(1, **SIZES[name]).eval().to(default_device())
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    if default_device().type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def bare(generator: Generator, inputs: Tensor, batches: int) -> Callable[[], None]:
+    @torch.inference_mode()
+    def run() -> None:
+        for _ in range(batches):
+            generator(inputs)
+
+    return run
+
+
+def in_bf16(generator: Generator, inputs: Tensor, batches: int) -> Callable[[], None]:
+    run = bare(generator, inputs, batches)
+
+    def autocast() -> None:
+        with torch.autocast(default_device().type, dtype=torch.bfloat16):
+            run()
+
+    return autocast
+
+
+def in_onnx_runtime(generator: Generator, inputs: Tensor) -> Callable[[], NDArray[np.float32]] | None:
+    """A forward pass of ONNX Runtime on as many threads; None where it is not installed, or on a GPU."""
+    if default_device().type == "cuda" or not (find_spec("onnxruntime") and find_spec("onnxscript")):
+        return None
+    import onnxruntime
+
+    file = io.BytesIO()
+    batch = torch.export.Dim("batch", min=2)
+    program = torch.onnx.export(
+        generator, (inputs[:2],), dynamo=True, dynamic_shapes=({0: batch},), verbose=False
+    )
+    program.save(file)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    array = inputs.numpy()
+    return lambda: session.run(None, {name: array})[0]
+
+
+def grey_levels(one: Tensor, other: Tensor) -> int:
+    """The most by which pictures of two outputs differ."""
+    pictures = (output_to_pictures(output).int() for output in (one, other))
+    return int((next(pictures) - next(pictures)).abs().max())
+
+
+def compare(name: str, batch_size: int, arguments: argparse.Namespace, folder: Path) -> None:
+    """Prints the rates of one generator at one batch size."""
+    generator = make_generator(name)
+    eyes = arguments.eyes if name == "demo" else max(batch_size, arguments.eyes // 16)
+    batches = -(-eyes // batch_size)
+    eyes = batches * batch_size
+    write_set(folder / "eyes.h5", eyes)
+    pictures = folder / f"pictures-{eyes}"
+    if not pictures.exists():
+        write_pictures(pictures, eyes)
+    inputs = bytes_to_input(pictures_to_bytes(make_eyes(batch_size).image).to(default_device()))
+
+    def translate_pictures() -> None:
+        with tempfile.TemporaryDirectory() as made:
+            shape = PictureShape(HEIGHT, WIDTH, color=False)
+            translate_folder(generator, pictures, Path(made), shape, flip=False, batch_size=batch_size)
+
+    work: dict[str, Callable[[], object]] = {
+        "bare generator": bare(generator, inputs, batches),
+        "eye set": lambda: translate_eye_set(
+            generator, folder / "eyes.h5", folder / "translated.h5", batch_size
+        ),
+        "folder": translate_pictures,
+    }
+    print(f"{name}'s generator, batches of {batch_size}, {eyes} eyes")
+    with torch.inference_mode():
+        plain = generator(inputs)
+    if arguments.bf16:
+        with torch.inference_mode(), torch.autocast(default_device().type, dtype=torch.bfloat16):
+            print(f"  bf16 changes up to {grey_levels(generator(inputs), plain)} grey levels")
+        work["in bf16"] = in_bf16(generator, inputs, batches)
+    if session := in_onnx_runtime(generator, inputs):
+        print(f"  ONNX Runtime changes up to {grey_levels(torch.from_numpy(session()), plain)} grey levels")
+        work["ONNX Runtime"] = lambda: [session() for _ in range(batches)]
+    taken: dict[str, list[float]] = {kind: [] for kind in work}
+    for turn in range(arguments.rounds + 1):  # the first, in which libraries wake up, is not counted
+        for kind, run in work.items():
+            spent = seconds(run)
+            if turn:
+                taken[kind].append(spent)
+    for kind, spent in taken.items():
+        shares = [at_best / s for at_best, s in zip(taken["bare generator"], spent, strict=True)]
+        print(
+            f"  {kind:16s} {eyes / statistics.median(spent):9.0f} eyes/s  {statistics.median(shares):5.2f} "
+            f"({min(shares):.2f}-{max(shares):.2f})",
+            flush=True,
+        )
+
+
+def translate_and_tell(source: Path) -> None:
+    """In a process of its own: translates a set by the demo's generator, and prints the memory it took."""
+    memory = psutil.Process().memory_info
+    resident = [memory().rss]
+    translate_eye_set(
+        make_generator("demo"),
+        source,
+        source.with_name("translated.h5"),
+        256,
+        progress=lambda done, total: resident.append(memory().rss),
+    )
+    print(f"{max(resident) >> 20} MiB resident at most, {resident[0] >> 20} before")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument(
+        "--eyes", type=int, default=4096, help="that the demo's generator translates; the paper's a 16th"
+    )
+    parser.add_argument("--batch-size", type=int, nargs="+", default=[64, 256])
+    parser.add_argument("--generator", nargs="+", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of a processor")
+    parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--memory", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    if arguments.memory:
+        translate_and_tell(arguments.memory)
+        return
+    print(f"{default_device()}, {torch.get_num_threads()} threads")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name in arguments.generator:
+            for batch_size in arguments.batch_size:
+                compare(name, batch_size, arguments, folder)
+        for times in (1, 10):
+            source = folder / "many.h5"
+            write_set(source, arguments.eyes * times)
+            command = [sys.executable, __file__, "--memory", str(source), "--threads", str(arguments.threads)]
+            told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+            print(f"memory, {arguments.eyes * times:8d} eyes: {told}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

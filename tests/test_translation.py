@@ -1,0 +1,155 @@
+"""Translation of eye sets: as eye by eye, with memory that does not grow, and nothing half-written."""
+
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from conftest import HEIGHT, WIDTH, draw_eyes
+from torch import Tensor
+
+from fpgan.errors import InputError
+from fpgan.eyes import Eyes, EyeWriter, equalize, load_eyes, open_eyes, read_batches, save_eyes
+from fpgan.networks.generator import Generator
+from fpgan.networks.inference import translate_pictures
+from fpgan.overlap import AHEAD, ahead, map_ahead
+from fpgan.translation import SHOWN, translate_eye_set
+
+
+class Negative(Generator):
+    """Takes no time: dark is bright and bright dark."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return -x
+
+
+def several_people(count: int) -> Eyes:
+    """Eyes of three persons, the second of whom is never seen to have landmarks."""
+    eyes = draw_eyes(count, seed=0)
+    person = np.array(["p00"] * (count // 2) + ["p01"] * (count // 8) + ["p02"] * count)[:count]
+    landmarks = np.where((person == "p01")[:, None, None], np.nan, eyes.landmarks).astype(np.float32)
+    return replace(eyes, person=person, landmarks=landmarks, head=np.full_like(eyes.head, np.nan))
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 100, 5000])
+def test_a_set_read_in_batches_is_the_set(tmp_path: Path, batch_size: int) -> None:
+    eyes = several_people(700)
+    save_eyes(tmp_path / "eyes.h5", eyes, equalized=True)
+    with open_eyes(tmp_path / "eyes.h5") as file:
+        batches = list(read_batches(tmp_path / "eyes.h5", file, batch_size))
+    assert {len(batch) for batch in batches[:-1]} <= {batch_size}
+    for name in ("image", "gaze", "head", "landmarks", "person"):
+        together = np.concatenate([getattr(batch, name) for batch in batches])
+        np.testing.assert_array_equal(together, getattr(eyes, name), err_msg=name)
+
+
+def test_eyes_added_together_are_stored_as_eyes_added_one_by_one(tmp_path: Path) -> None:
+    eyes = several_people(700)
+    mixed = eyes.select(np.random.default_rng(0).permutation(len(eyes)))
+    with EyeWriter(tmp_path / "one.h5") as writer:
+        for i in range(len(mixed)):
+            writer.append(
+                str(mixed.person[i]), mixed.image[i], mixed.gaze[i], mixed.head[i], mixed.landmarks[i]
+            )
+    with EyeWriter(tmp_path / "together.h5") as writer:
+        for start in range(0, len(mixed), 150):
+            writer.extend(mixed.select(slice(start, start + 150)))
+    assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "together.h5").read_bytes()
+
+
+@pytest.mark.parametrize("equalized", [False, True])
+def test_a_translated_set_is_the_network_applied_to_every_eye(tmp_path: Path, equalized: bool) -> None:
+    torch.manual_seed(0)
+    generator = Generator(1, 4, 1).train()
+    eyes = several_people(75)
+    save_eyes(tmp_path / "eyes.h5", eyes, equalized=equalized)
+    made = translate_eye_set(generator, tmp_path / "eyes.h5", tmp_path / "out.h5", batch_size=16)
+    assert generator.training
+    after = load_eyes(tmp_path / "out.h5")
+    before = eyes.image if equalized else equalize(eyes.image)
+    np.testing.assert_array_equal(after.image, translate_pictures(generator, before, batch_size=16))
+    one_by_one = np.concatenate([translate_pictures(generator, eye[None]) for eye in before])
+    assert np.abs(after.image.astype(int) - one_by_one).max() <= 1  # sums of a batch may be in another order
+    for label in ("gaze", "head", "landmarks", "person"):
+        np.testing.assert_array_equal(getattr(after, label), getattr(eyes, label))
+    with h5py.File(tmp_path / "out.h5") as file:
+        assert set(file["p01"]) == {"image", "gaze", "landmarks"}  # head is known of nobody
+    assert made.count == 75
+    rows = np.linspace(0, 74, SHOWN).astype(int)
+    np.testing.assert_array_equal(made.before.image, before[rows])
+    np.testing.assert_array_equal(made.after.image, after.image[rows])
+
+
+def test_memory_does_not_grow_with_the_set(tmp_path: Path) -> None:
+    peaks = []
+    for times in (2, 10):
+        with EyeWriter(tmp_path / "eyes.h5") as writer:
+            for _ in range(times):
+                writer.extend(draw_eyes(500, seed=0))
+        tracemalloc.start()
+        translate_eye_set(Negative(), tmp_path / "eyes.h5", tmp_path / "out.h5", batch_size=64)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert 4000 * HEIGHT * WIDTH > 2_000_000  # bytes of pictures more
+    assert peaks[1] - peaks[0] < 500_000
+
+
+def test_a_translation_that_ends_early_leaves_nothing_and_no_thread(tmp_path: Path) -> None:
+    save_eyes(tmp_path / "eyes.h5", draw_eyes(200, seed=0), equalized=False)
+    threads = threading.active_count()
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        translate_eye_set(Negative(), tmp_path / "eyes.h5", tmp_path / "out.h5", 8, progress=interrupt)
+    with pytest.raises(InputError, match="no such file"):
+        translate_eye_set(Negative(), tmp_path / "none.h5", tmp_path / "out.h5", 8)
+    assert [path.name for path in tmp_path.iterdir()] == ["eyes.h5"]
+    assert threading.active_count() == threads
+
+
+def test_what_is_made_ahead_keeps_its_order_and_stays_little() -> None:
+    made = 0
+
+    def numbers() -> Iterator[int]:
+        nonlocal made
+        for number in range(50):
+            made += 1
+            yield number
+
+    seen = []
+    with closing(ahead(numbers())) as items:
+        for item in items:
+            seen.append(item)
+            assert made <= len(seen) + AHEAD
+    assert seen == list(range(50))
+    made = 0
+    seen = []
+    for item in map_ahead(lambda number: number**2, numbers(), threads=3):
+        seen.append(item)
+        assert made <= len(seen) + 3 * AHEAD
+    assert seen == [number**2 for number in range(50)]
+
+
+def test_what_fails_ahead_fails_in_its_turn() -> None:
+    def two_then_fail() -> Iterator[int]:
+        yield 1
+        yield 2
+        raise InputError("damaged")
+
+    seen = []
+    with pytest.raises(InputError, match="damaged"):
+        seen.extend(ahead(two_then_fail()))
+    assert seen == [1, 2]
+    with pytest.raises(ZeroDivisionError):
+        list(map_ahead(lambda number: 1 // number, [1, 0, 1], threads=2))
