@@ -7,7 +7,7 @@ import io
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -268,7 +268,7 @@ def export(
     changes: SetOption = None,
 ) -> None:
     """Write an eye set, or a trained model, in a format that other programs read."""
-    form = format.value
+    form: Literal["folder", "onnx", "pt2", "safetensors"] = format.value
     if form == "folder":
         from fpgan.stages.export import export_eyes
 

@@ -6,7 +6,7 @@ Beside `fpgan.tracking` the only file that knows of MLflow. Versions are logged 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -38,6 +38,13 @@ class Entry:
     """Of the version; `IDENTITY` tells whether two are the same."""
 
 
+class Champion(NamedTuple):
+    """The version that bears the alias."""
+
+    version: str
+    tags: dict[str, str]
+
+
 def register(entry: Entry) -> tuple[str, bool]:
     """Logs a network in the open run and registers it; its version, and whether that is new.
 
@@ -55,7 +62,7 @@ def register(entry: Entry) -> tuple[str, bool]:
 
 
 def save_model(path: str, mlflow_model: mlflow.models.Model, entry: Entry) -> None:
-    """Writes an MLflow model into a folder: the ONNX network, and `deployment/served_eyes.py` to answer for it."""
+    """Writes an MLflow model into a folder: the ONNX network, and the code that answers for it."""
     session = onnxruntime.InferenceSession(entry.network, providers=["CPUExecutionProvider"])
     answers = session.run(None, {session.get_inputs()[0].name: entry.example})[0]
     signature = mlflow.models.ModelSignature(_schema(entry.example), _schema(answers))
@@ -69,7 +76,7 @@ def save_model(path: str, mlflow_model: mlflow.models.Model, entry: Entry) -> No
         signature=signature,
         input_example=entry.example,
         pip_requirements=[
-            f"{package.__name__}=={package.__version__}" for package in (mlflow, onnxruntime, np)
+            f"{package.__name__}=={package.__version__}" for package in (mlflow, onnx, onnxruntime, np)
         ],
         save_as_external_data=False,
     )
@@ -82,11 +89,11 @@ def _schema(batch: NDArray[Any]) -> mlflow.types.Schema:
     return mlflow.types.Schema([mlflow.types.TensorSpec(batch.dtype, (-1, *batch.shape[1:]))])
 
 
-def champion(name: str) -> tuple[str, dict[str, str]] | None:
-    """Version and tags of the one that bears the alias."""
+def champion(name: str) -> Champion | None:
+    """The version that bears the alias."""
     client = mlflow.MlflowClient()
     version = client.get_registered_model(name).aliases.get(CHAMPION)
-    return (version, client.get_model_version(name, version).tags) if version else None
+    return Champion(version, client.get_model_version(name, version).tags) if version else None
 
 
 def make_champion(name: str, version: str) -> None:

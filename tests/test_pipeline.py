@@ -50,6 +50,7 @@ RUNS = {
     "translate-s2r",
     "translate-r2s",
     "evaluate",
+    "register",
 }
 
 

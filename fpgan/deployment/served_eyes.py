@@ -14,6 +14,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from numpy.typing import NDArray
 
+PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+
 
 class InvalidEyes(MlflowException):
     """What a client sent is no batch of eyes: HTTP status 400, and a sentence that says why."""
@@ -31,7 +33,8 @@ class ServedNetwork:
     """An ONNX network of one input, uint8 pictures (N, H, W) or (N, H, W, 3)."""
 
     def __init__(self, path: str) -> None:
-        providers = onnxruntime.get_available_providers()
+        available = onnxruntime.get_available_providers()
+        providers = [name for name in PROVIDERS if name in available]
         self.session = onnxruntime.InferenceSession(path, providers=providers)
         (self.input,) = self.session.get_inputs()
         self.shape = tuple(self.input.shape[1:])
@@ -48,7 +51,7 @@ class ServedNetwork:
         except ValueError:
             raise InvalidEyes(f"{expected}; the pictures or their rows are not all of one size") from None
         if array.dtype.kind not in "iu":
-            kinds = {"f": "numbers with fractions", "U": "text", "b": "true and false"}
+            kinds = {"f": "floating-point numbers", "U": "text", "b": "true and false"}
             raise InvalidEyes(f"{expected}; got {kinds.get(array.dtype.kind, type(eyes).__name__)}")
         if array.shape[1:] != self.shape or array.ndim == 0 or not len(array):
             raise InvalidEyes(f"{expected}; got shape {array.shape}")
