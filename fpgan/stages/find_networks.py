@@ -148,8 +148,8 @@ def landmark_network(
         seed=least.trial.seed,
         measured=Measured(least.error, digest_test_eyes(tested), is_sample(evaluation, "unityeyes")),
         unit="pixels",
-        purpose="Finds 18 landmarks of an eye: 8 on the eyelid margin, 8 on the iris edge, the iris centre, the "
-        "eyeball centre.",
+        purpose="Finds 18 landmarks of an eye: 8 on the eyelid margin, 8 on the iris edge, the iris centre, "
+        "the eyeball centre.",
         answer="float32 (N, 18, 2): x and y in pixels of the picture",
         trained_on="S",
         choice=least.choice,
