@@ -7,7 +7,7 @@ import io
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -74,6 +74,9 @@ class Direction(StrEnum):
 
 class Format(StrEnum):
     folder = "folder"
+    onnx = "onnx"
+    pt2 = "pt2"
+    safetensors = "safetensors"
 
 
 class Pictures(StrEnum):
@@ -297,17 +300,42 @@ def _refuse(options: dict[str, object], reason: str) -> None:
 
 @app.command(rich_help_panel=RESULTS)
 def export(
-    eyes: Annotated[Path, typer.Argument(help="Eye set, such as data/translated/s2r/eyes.h5.")],
-    output: Annotated[Path, typer.Argument(help="What to write; it must not be there yet.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="Eye set, such as data/translated/s2r/0/eyes.h5, or model, such as "
+            "models/gan/0/G.safetensors.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Argument(help="What to write; it must not be there yet.", show_default=False)
+    ],
     format: Annotated[
-        Format, typer.Option("--format", help="folder: a picture and a JSON file an eye, as FP-GAN's.")
+        Format,
+        typer.Option(
+            "--format",
+            help="Of eye sets folder: a picture and a JSON file an eye, as FP-GAN's. Of models onnx, pt2 "
+            "(torch.export) or safetensors.",
+        ),
     ] = Format.folder,
-    pictures: Annotated[Pictures, typer.Option(help="png keeps every value, jpg does not.")] = Pictures.png,
+    pictures: Annotated[
+        Pictures, typer.Option(help="In a folder; png keeps every value, jpg does not.")
+    ] = Pictures.png,
+    params: ParamsOption = DEFAULT_PARAMS,
+    changes: SetOption = None,
 ) -> None:
-    """Write an eye set in a format that other programs read."""
-    from fpgan.stages.export import export_eyes
+    """Write an eye set, or a trained model, in a format that other programs read."""
+    form: Literal["folder", "onnx", "pt2", "safetensors"] = format.value
+    if form == "folder":
+        from fpgan.stages.export import export_eyes
 
-    print(export_eyes(eyes, output, pictures.value))
+        print(export_eyes(source, output, pictures.value))
+        return
+    picture = _load(params, changes).eyes
+    from fpgan.stages.export_network import export_network
+
+    print(export_network(source, output, form, picture))
 
 
 @app.command(rich_help_panel=RESULTS)
@@ -324,6 +352,15 @@ def evaluate(
     from fpgan.stages.evaluate import evaluate_stage
 
     print(evaluate_stage(loaded, branch, adapted_to(default, loaded.split.test_persons)))
+
+
+@app.command(rich_help_panel=RESULTS)
+def register(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+    """Export the evaluated networks as ONNX and register them in MLflow; the best is the champion."""
+    loaded = _load(params, changes)
+    from fpgan.stages.register import register_stage
+
+    print(register_stage(loaded))
 
 
 @app.command(rich_help_panel=RESULTS)

@@ -12,6 +12,7 @@ ADAPTED = Path("data/adapted/eyes.h5")
 RESULTS = Path("results")
 GENERATORS = {"s2r": "G", "r2s": "F"}
 EVALUATION = RESULTS / "evaluate" / "evaluation.h5"
+REGISTERED = Path("models/registered")
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,11 @@ class EyePicture(Section):
     def channels(self) -> int:
         return 3 if self.color else 1
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array of one picture: (H, W) or (H, W, 3)."""
+        return (self.height, self.width, 3)[: 3 if self.color else 2]
+
 
 class SplitParams(Section):
     validation_persons: list[str] = ["p10", "p11"]

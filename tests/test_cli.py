@@ -16,6 +16,7 @@ STAGES = [
     "train-gan",
     "translate",
     "evaluate",
+    "register",
     "compare",
 ]
 
@@ -32,7 +33,7 @@ def test_help_lists_every_stage_and_loads_nothing_heavy() -> None:
     modules = subprocess.run(
         [sys.executable, "-c", imported], capture_output=True, text=True, check=True
     ).stdout
-    for heavy in ("torch", "mlflow", "numpy", "pydantic", "matplotlib", "cv2"):
+    for heavy in ("torch", "mlflow", "numpy", "pydantic", "matplotlib", "cv2", "onnx"):
         assert f"'{heavy}'" not in modules
 
 

@@ -29,6 +29,7 @@ RUNS = {
     "translate-s2r",
     "translate-r2s",
     "evaluate",
+    "register",
 }
 
 

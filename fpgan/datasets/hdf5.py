@@ -51,7 +51,6 @@ def prepare_hdf5(
             raise InputError(
                 f"{source}: pictures of shape {shape} are not of an eye; at most {MAX_PIXELS} pixels"
             )
-        wanted = (picture.height, picture.width, 3)[: 3 if picture.color else 2]
         rows = sum(len(group["image"]) for group in groups.values())
         return write_eyes(
             output,
@@ -60,7 +59,7 @@ def prepare_hdf5(
             partial(_prepare_row, picture),
             Report(str(source), rows, dict.fromkeys(groups, 0)),
             # Resampling undoes equalisation.
-            equalized=bool(file.attrs.get("equalized", False)) and shape == wanted,
+            equalized=bool(file.attrs.get("equalized", False)) and shape == picture.shape,
             max_bad_fraction=max_bad_fraction,
             workers=1,  # reading the file takes longer than resizing its pictures
             progress=progress,

@@ -32,7 +32,7 @@ def save_network(path: Path, network: nn.Module, arguments: dict[str, Any]) -> N
 
 
 def load_network(path: Path, kind: type[Network]) -> Network:
-    """The network in a file, of the given kind, in evaluation mode on the CPU.
+    """The network in a file, of the given kind (`nn.Module`: any), in evaluation mode on the CPU.
 
     Raises InputError when the file is absent, damaged, or holds another kind of network.
     """
@@ -47,9 +47,11 @@ def load_network(path: Path, kind: type[Network]) -> Network:
     if reason := metadata.get("absent"):
         raise InputError(f"{path}: holds no network: {reason}")
     stored = json.loads(metadata.get("network", '{"name": "network of unknown kind"}'))
-    if NETWORKS.get(stored["name"]) is not kind:
-        raise InputError(f"{path}: holds a {stored['name']}, not a {kind.__name__}")
-    network = kind(**stored["arguments"])
+    found = NETWORKS.get(stored["name"])
+    if found is None or not issubclass(found, kind):
+        wanted = kind.__name__ if kind.__name__ in NETWORKS else "network of this project"
+        raise InputError(f"{path}: holds a {stored['name']}, not a {wanted}")
+    network = found(**stored["arguments"])
     network.load_state_dict(weights)
     return network.eval()
 

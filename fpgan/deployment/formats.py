@@ -1,0 +1,96 @@
+"""Trained networks as files that load without this project: ONNX, PyTorch's pt2, safetensors."""
+
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from fpgan.errors import InputError
+from fpgan.networks.deployed import Deployed
+from fpgan.networks.gazenet import GazeNet
+from fpgan.networks.generator import Generator
+from fpgan.networks.hourglass import LandmarkNet
+from fpgan.networks.store import load_network
+
+Format = Literal["onnx", "pt2", "safetensors"]
+INPUT = "eyes"
+OPSET = 18
+ANSWERS: dict[type[nn.Module], str] = {Generator: "translations", GazeNet: "gaze", LandmarkNet: "landmarks"}
+
+
+def write_network(source: Path, output: Path, form: Format, shape: tuple[int, ...]) -> None:
+    """Writes a trained network (.safetensors) as another file, which appears when it is complete.
+
+    ONNX and pt2 hold the network as `Deployed` has it, for any number of pictures of `shape` (H, W) or
+    (H, W, 3); safetensors is the file as it is. Raises InputError when the source is no network, or one for
+    other pictures, or when the output is there already.
+    """
+    if output.exists():
+        raise InputError(f"{output}: is there already; name a new file, or remove it first")
+    if source.is_file() and h5py.is_hdf5(source):
+        raise InputError(f"{source}: is an eye set, not a model; --format folder writes eye sets")
+    network = load_network(source, nn.Module)
+    check_shape(source, network, shape)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
+        partial = Path(folder) / f"network.{form}"
+        if form == "onnx":
+            write_onnx(network, shape, partial)
+        elif form == "pt2":
+            write_pt2(network, shape, partial)
+        else:
+            shutil.copyfile(source, partial)
+        partial.rename(output)
+
+
+def check_shape(source: Path, network: nn.Module, shape: tuple[int, ...]) -> None:
+    """Raises InputError unless the network takes pictures of this shape."""
+    try:
+        with torch.inference_mode():
+            Deployed(network)(torch.zeros((1, *shape), dtype=torch.uint8))
+    except RuntimeError:
+        size = f"{shape[1]} x {shape[0]} pixels in {'colour' if len(shape) == 3 else 'grey'}"
+        raise InputError(
+            f"{source}: was not trained on pictures of {size}; give the params.yaml it was trained with "
+            "(--params), or its section 'eyes' (--set eyes.width=60)"
+        ) from None
+
+
+def write_onnx(network: nn.Module, shape: tuple[int, ...], output: Path) -> None:
+    """Writes the deployed form as ONNX: input 'eyes', output 'translations', 'gaze' or 'landmarks'.
+
+    By PyTorch's older exporter: the newer one gives the same answers, but takes 7 seconds a network where
+    this one takes half a second, and needs packages of its own.
+    """
+    answer = ANSWERS[type(network)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is the older one, and that shapes it meets become constants
+        torch.onnx.export(
+            Deployed(network),
+            (_example(shape),),
+            output,
+            input_names=[INPUT],
+            output_names=[answer],
+            dynamic_axes={INPUT: {0: "N"}, answer: {0: "N"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+
+
+def write_pt2(network: nn.Module, shape: tuple[int, ...], output: Path) -> None:
+    """Writes the deployed form for torch.export.load."""
+    with torch.no_grad():
+        program = torch.export.export(
+            Deployed(network), (_example(shape),), dynamic_shapes={INPUT: {0: Dim("N", min=1)}}
+        )
+    torch.export.save(program, output)
+
+
+def _example(shape: tuple[int, ...]) -> Tensor:
+    return torch.zeros((2, *shape), dtype=torch.uint8)  # two: of one picture the number would be fixed
