@@ -43,7 +43,7 @@ class DVCVersion:
 
 
 def maker(path: Path) -> LockedStage | None:
-    """The stage that made a file or folder, or all that is in it."""
+    """The stage that made a file or folder."""
     wanted = _inside(path)
     return next((stage for stage in locked_stages() if any(out.path == wanted for out in stage.makes)), None)
 

@@ -11,6 +11,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,10 @@ class Execution:
     """Of the DVC process."""
     started: float
     """When that was started, in seconds since the epoch."""
+    title: str
+    """The command and, but for the default one, the pipeline: 'dvc repro', 'dvc repro ablation'."""
     command: str
-    """Such as 'dvc repro'."""
+    """In full."""
     commit: str
     """In words, with whether there were uncommitted changes."""
     stages: list[str] = field(default_factory=list)
@@ -56,7 +59,7 @@ class Execution:
         """What has become of it first, for narrow columns."""
         marks = [mark for mark, stage in (("failed", self.failed), ("stopped", self.stopped)) if stage]
         ended = self.failed or self.stopped or self.outcome
-        return DOT.join([*marks[:1], self.command, *([ended] if ended else [])])
+        return DOT.join([*marks[:1], self.title, *([ended] if ended else [])])
 
     @property
     def note(self) -> str:
@@ -169,9 +172,11 @@ def _begin(process: psutil.Process, experiment: str, params: dict[str, Any]) -> 
     if name := os.environ.get("DVC_EXP_NAME"):
         tags["dvc.experiment"] = name
         words += f", experiment {name}"
-    tags |= {"mlflow.source.name": command, "mlflow.source.type": "LOCAL"}
-    run_id = create_pipeline_run(experiment, command, tags=tags, params=params)
-    return Execution(run_id, process.pid, process.create_time(), command, words)
+    called = " ".join(["dvc", *takewhile(str.isalpha, arguments)])  # dvc repro; dvc exp run
+    tags |= {"mlflow.source.name": called, "mlflow.source.type": "LOCAL"}
+    run_id = create_pipeline_run(experiment, called, tags=tags, params=params)
+    title = f"{called} {Path(tags['dvc.pipeline']).parent.name}".rstrip()
+    return Execution(run_id, process.pid, process.create_time(), title, command, words)
 
 
 def _pipeline_file(arguments: list[str]) -> str:

@@ -19,9 +19,13 @@ def labels_of(belongs_to: Branch | Trial) -> list[str]:
 
 
 def command_tags() -> dict[str, str]:
-    """What MLflow shows as a run's source: the command, without the folder that it was found in."""
-    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    return {"mlflow.source.name": command, "mlflow.source.type": "LOCAL"}
+    """The command, and its name for MLflow's page, which shows only what follows the last slash."""
+    words = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    return {
+        "command": " ".join(words),
+        "mlflow.source.name": " ".join(words[:2]),
+        "mlflow.source.type": "LOCAL",
+    }
 
 
 class Headline:

@@ -6,12 +6,12 @@ from typing import Any
 
 NAME, CREATED, DURATION = "attributes.`Run Name`", "runDateAndNestInfo", "attributes.`Duration`"
 NUMBERS = {  # column and its width in pixels
-    "metrics.`gaze_error_degrees/forward/mean`": 110,
-    "metrics.`gaze_error_degrees/no_adaptation/mean`": 110,
-    "metrics.`s2r/gaze_drift_degrees`": 110,
-    "metrics.`validation_error_degrees`": 110,
-    "params.`train_gan.steps`": 90,
-    "params.`train_gan.weights.gaze`": 90,
+    "metrics.`gaze_error_degrees/forward/mean`": 150,
+    "metrics.`gaze_error_degrees/no_adaptation/mean`": 150,
+    "metrics.`s2r/gaze_drift_degrees`": 150,
+    "metrics.`validation_error_degrees`": 150,
+    "params.`train_gan.steps`": 150,
+    "params.`train_gan.weights.gaze`": 150,
     "params.`seed`": 60,
 }
 
