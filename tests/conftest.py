@@ -96,6 +96,17 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+SHARING = {"test_pipeline.py", "test_dvc.py"}  # what takes a minute to make, and only once in one process
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the tests of a file in one process, so that what its fixtures make is made once."""
+    for item in items:
+        group = "reproduced" if item.path.name in SHARING else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project at a small size, its pipeline killed once in train-gan, run to its end and committed."""

@@ -43,10 +43,10 @@ from fpgan.networks.inference import estimate_gaze, find_landmarks, translate_pi
 from fpgan.networks.store import load_network, save_network
 from fpgan.params import Params, load_params
 from fpgan.pictures import pictures_to_input
-from fpgan.registry import champion
 from fpgan.stages.find_networks import find_candidates
 from fpgan.stages.register import enter, register_stage
 from fpgan.tracking import open_run
+from fpgan.tracking.registry import champion
 
 GAZE = {"channels": 1, "height": HEIGHT, "width": WIDTH, "network": "residual"}
 GENERATOR = {"channels": 1, "filters": 4, "residual_blocks": 1}

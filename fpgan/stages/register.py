@@ -9,13 +9,14 @@ import numpy as np
 from fpgan.deployment.card import Card, model_card
 from fpgan.deployment.champion import judge
 from fpgan.deployment.formats import write_network
+from fpgan.digests import digest
 from fpgan.evaluation.record import Evaluation, load_evaluation
 from fpgan.layout import EVALUATION, REGISTERED, Branch, Trial
 from fpgan.params import Params
-from fpgan.registry import IDENTITY, Entry, champion, make_champion, register
 from fpgan.stages.evaluate import evaluated_files
 from fpgan.stages.find_networks import Candidate, find_candidates, is_sample
-from fpgan.stages.stage import digest, run_stage
+from fpgan.stages.stage import run_stage
+from fpgan.tracking.registry import IDENTITY, Entry, champion, make_champion, register
 
 ON_CARD = ("/mean", "/low", "/high", "drift_degrees", "drift_pixels", "/change")  # ends of scores
 
@@ -39,7 +40,9 @@ def register_stage(params: Params) -> str:
             write_network(candidate.weights, network, "onnx", candidate.example.shape[1:])
             card = model_card(describe(candidate, evaluation))
             cards.append(card)
-            lines.append(f"{REGISTERED / network.name}: {enter(candidate, evaluation, network, card)}")
+            lines.append(
+                f"{REGISTERED / network.name}: {enter(candidate, evaluation, network, card, stage.run.id)}"
+            )
         (stage.output / "model_card.md").write_text("\n".join(cards))
         stage.run.artifact(stage.output / "model_card.md")
         stage.score(
@@ -48,6 +51,7 @@ def register_stage(params: Params) -> str:
                 for candidate in candidates
             }
         )
+        stage.conclude(f"{len(candidates)} models", "  \n".join(lines))
     return "\n".join([*lines, *skipped_lines(evaluation)])
 
 
@@ -75,7 +79,7 @@ def describe(candidate: Candidate, evaluation: Evaluation) -> Card:
     )
 
 
-def enter(candidate: Candidate, evaluation: Evaluation, network: Path, card: str) -> str:
+def enter(candidate: Candidate, evaluation: Evaluation, network: Path, card: str, run_id: str) -> str:
     """Registers a candidate and lets it challenge the champion; returns what came of it, in words."""
     name, measured = candidate.name, candidate.measured
     content = json.dumps([digest(candidate.weights), measured.tags()])
@@ -85,7 +89,7 @@ def enter(candidate: Candidate, evaluation: Evaluation, network: Path, card: str
         "test_persons": ", ".join(np.unique(evaluation.person).tolist()) or "none with labels",
         "seed": str(candidate.seed),
     }
-    version, new = register(Entry(name, network, candidate.example, card, candidate.scores, tags))
+    version, new = register(Entry(name, network, candidate.example, card, candidate.scores, tags), run_id)
     error = "" if measured.error is None else f", error {measured.error:.2f} {candidate.unit}"
     told = f"{name} version {version}{'' if new else ' (registered before)'}{error}"
     before = champion(name)

@@ -31,10 +31,10 @@ from mlflow.entities import ViewType
 from mlflow.tracking.context.registry import resolve_tags
 from numpy.typing import NDArray
 
-from fpgan.errors import InputError, Interrupted, Unavailable
+from fpgan.errors import InputError, Interrupted
 from fpgan.nested import flatten
 from fpgan.tracking.journal import Event, Journal, Payload
-from fpgan.tracking.sending import check_credentials, send, send_waiting, waiting_folder
+from fpgan.tracking.sending import check_credentials, reachable, send, send_waiting, waiting_folder
 from fpgan.tracking.sending import sync as sync
 from fpgan.tracking.store import (
     MAX_PARAM_LENGTH,
@@ -287,7 +287,7 @@ def runs_of_stage(stage: str) -> list[LoggedRun]:
 def _search(condition: str, view: int) -> list[LoggedRun]:
     if not _stored():
         return []
-    with _told():
+    with reachable():
         found = mlflow.search_runs(
             search_all_experiments=True,
             filter_string=condition,
@@ -296,16 +296,6 @@ def _search(condition: str, view: int) -> list[LoggedRun]:
             output_format="list",
         )
     return [_logged(run) for run in found]
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        with answering():
-            yield
-    except StoreLost as error:
-        check_credentials(error)
-        raise Unavailable(f"the MLflow store {store_name()} does not answer: {error}") from error
 
 
 def _logged(run: mlflow.entities.Run) -> LoggedRun:
@@ -362,7 +352,7 @@ def ancestors(run: LoggedRun, known: dict[str, LoggedRun | None]) -> set[str]:
 def download(run: LoggedRun, name: str, folder: Path) -> Path | None:
     """Copies a file of a run into a folder; None when the run holds no such file."""
     use_store()
-    with _told():
+    with reachable():
         if name not in (file.path for file in mlflow.MlflowClient().list_artifacts(run.id)):
             return None
         return Path(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,3 +115,14 @@ def check_credentials(error: StoreLost) -> None:
             f"the MLflow store {store_name()} refuses the credentials ({error}); give them in "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or in MLFLOW_TRACKING_TOKEN"
         )
+
+
+@contextmanager
+def reachable() -> Iterator[None]:
+    """Makes MLflow use the store in the block; raises Unavailable when it does not answer."""
+    try:
+        with answering():
+            yield
+    except StoreLost as error:
+        check_credentials(error)
+        raise Unavailable(f"the MLflow store {store_name()} does not answer: {error}") from error

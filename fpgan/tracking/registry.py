@@ -1,6 +1,6 @@
 """MLflow's model registry: deployed networks as versions of named models, one of them the champion.
 
-Beside `fpgan.tracking` the only file that knows of MLflow. Versions are logged in the run that is open.
+Unlike what is logged to a run, this does not wait for a store that is away: it raises Unavailable.
 """
 
 import sys
@@ -14,8 +14,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from fpgan.tracking import mlflow  # as it is set up there
+from fpgan.tracking.sending import reachable
 
-SERVED = Path(__file__).parent / "deployment" / "served_eyes.py"
+SERVED = Path(__file__).parents[1] / "deployment" / "served_eyes.py"
 CHAMPION = "champion"
 IDENTITY = "identity"
 MAX_DESCRIPTION_LENGTH = 5000
@@ -45,20 +46,23 @@ class Champion(NamedTuple):
     tags: dict[str, str]
 
 
-def register(entry: Entry) -> tuple[str, bool]:
-    """Logs a network in the open run and registers it; its version, and whether that is new.
+def register(entry: Entry, run_id: str) -> tuple[str, bool]:
+    """Logs a network in a run and registers it; its version, and whether that is new.
 
     One of the same identity is not registered again.
     """
-    client = mlflow.MlflowClient()
-    for version in client.search_model_versions(f"name = '{entry.name}'"):
-        if version.tags.get(IDENTITY) == entry.tags[IDENTITY]:
-            return version.version, False
-    logged = mlflow.models.Model.log(None, flavor=sys.modules[__name__], name=entry.name, entry=entry)
-    mlflow.log_metrics(entry.metrics, model_id=logged.model_id)
-    version = mlflow.register_model(logged.model_uri, entry.name, tags=entry.tags)
-    client.update_model_version(entry.name, version.version, entry.card[:MAX_DESCRIPTION_LENGTH])
-    return version.version, True
+    with reachable():
+        client = mlflow.MlflowClient()
+        for version in client.search_model_versions(f"name = '{entry.name}'"):
+            if version.tags.get(IDENTITY) == entry.tags[IDENTITY]:
+                return version.version, False
+        logged = mlflow.models.Model.log(
+            None, flavor=sys.modules[__name__], name=entry.name, run_id=run_id, entry=entry
+        )
+        mlflow.log_metrics(entry.metrics, run_id=run_id, model_id=logged.model_id)
+        version = mlflow.register_model(logged.model_uri, entry.name, tags=entry.tags)
+        client.update_model_version(entry.name, version.version, entry.card[:MAX_DESCRIPTION_LENGTH])
+        return version.version, True
 
 
 def save_model(path: str, mlflow_model: mlflow.models.Model, entry: Entry) -> None:
@@ -91,11 +95,13 @@ def _schema(batch: NDArray[Any]) -> mlflow.types.Schema:
 
 def champion(name: str) -> Champion | None:
     """The version that bears the alias."""
-    client = mlflow.MlflowClient()
-    version = client.get_registered_model(name).aliases.get(CHAMPION)
-    return Champion(version, client.get_model_version(name, version).tags) if version else None
+    with reachable():
+        client = mlflow.MlflowClient()
+        version = client.get_registered_model(name).aliases.get(CHAMPION)
+        return Champion(version, client.get_model_version(name, version).tags) if version else None
 
 
 def make_champion(name: str, version: str) -> None:
     """Moves the alias to a version."""
-    mlflow.MlflowClient().set_registered_model_alias(name, CHAMPION, version)
+    with reachable():
+        mlflow.MlflowClient().set_registered_model_alias(name, CHAMPION, version)
