@@ -28,7 +28,7 @@ def run(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str
 def test_help_lists_every_stage_and_loads_nothing_heavy() -> None:
     shown = run("--help")
     assert shown.returncode == 0
-    assert all(stage in shown.stdout for stage in STAGES)
+    assert all(command in shown.stdout for command in (*STAGES, "lineage"))
     imported = "import sys, fpgan.cli; print({m.split('.')[0] for m in sys.modules})"
     modules = subprocess.run(
         [sys.executable, "-c", imported], capture_output=True, text=True, check=True
