@@ -2,8 +2,10 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -114,6 +116,53 @@ def test_a_failed_stage_keeps_the_previous_output_and_goes_on_in_its_run(project
 
     stage(fresh)
     assert json.loads(Path("models/gan/run.json").read_text())["run_id"] != second
+
+
+def run_beside(folder: Path) -> None:
+    os.chdir(folder)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    with Path("stderr").open("w", buffering=1) as sys.stderr:
+        stage(lambda running: (running.output / "weights").write_text("second"))
+
+
+def test_of_two_processes_that_run_the_same_stage_one_waits(project: Path) -> None:
+    """As two experiments of a queue do that have the stage in common."""
+    other = forking().Process(target=run_beside, args=(project,))
+
+    def work(running: Stage) -> None:
+        other.start()
+        deadline = time.monotonic() + 120
+        while not Path("stderr").exists() or "waiting for another process" not in Path("stderr").read_text():
+            assert other.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        (running.output / "weights").write_text("first")
+
+    stage(work)
+    other.join()
+    assert other.exitcode == 0
+    assert Path("models/gan/weights").read_text() == "second"
+    found = mlflow.search_runs(search_all_experiments=True)
+    assert found["status"].tolist() == ["FINISHED", "FINISHED"]
+    assert not list(Path(".fpgan/checkpoints").iterdir())
+
+
+def test_runs_are_kept_in_the_project_that_dvc_runs_a_copy_of(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in an experiment of a queue."""
+    shutil.copytree(project, project / ".dvc/tmp/exps/copy", ignore=shutil.ignore_patterns("tmp"))
+    monkeypatch.setenv("DVC_ROOT", str(project))
+    monkeypatch.chdir(project / ".dvc/tmp/exps/copy")
+    with pytest.raises(FloatingPointError):
+        stage(partial(fail_with, FloatingPointError("diverged")))
+    assert list(project.glob(".fpgan/checkpoints/*/run_id"))
+    assert {path.name for path in Path.cwd().iterdir()} == {".dvc", "upstream", "models", "results"}
+    assert (project / "mlflow.db").exists()
+
+
+def fail_with(error: Exception, running: Stage) -> None:
+    raise error
 
 
 def test_digests_follow_content(tmp_path: Path) -> None:
