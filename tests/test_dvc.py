@@ -19,9 +19,9 @@ CURVES = {"Gaze estimators", "Losses of FP-GAN", "Gaze drift in translation", "L
 
 @pytest.fixture(scope="module")
 def project(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the small project, everything as committed, with a remote folder that it is pushed to."""
+    """A copy of the small project, everything as committed and no run so far, with a remote folder."""
     folder = tmp_path_factory.mktemp("dvc") / "project"
-    shutil.copytree(reproduced, folder)
+    shutil.copytree(reproduced, folder, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts", ".fpgan"))
     git(folder, "checkout", "-q", ".")
     command(folder, "dvc", "checkout", "-q", "-d", "dvc.yaml")
     command(folder, "dvc", "remote", "add", "-d", "store", "../store")

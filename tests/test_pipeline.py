@@ -193,6 +193,7 @@ def test_the_users_own_data_leaves_the_sample_data_out(project: Path) -> None:
             del group["gaze"]
     update(project, {"data": {"mpiifacegaze": "own.h5"}})
     command(project, "dvc", "repro")
+    assert "errors" not in json.loads(command(project, "dvc", "plots", "show", "--json"))
     (project / "params.yaml").write_text(text)
     scores = json.loads((project / "results/evaluate/metrics.json").read_text())
     assert set(scores["gaze_error_degrees"]) == {"mean_gaze_synthetic", "synthetic"}

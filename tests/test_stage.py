@@ -2,6 +2,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -170,6 +171,62 @@ def test_a_killed_process_leaves_no_lock(project: Path, monkeypatch: pytest.Monk
     with trial(0) as running:
         (running.output / "weights").write_text("1")
     assert Path("models/gan/0/weights").exists()
+
+
+def copy_of(project: Path) -> Path:
+    """A copy such as DVC runs an experiment of a queue in."""
+    copy = project / ".dvc/tmp/exps/copy"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns("tmp"))
+    return copy
+
+
+def run_in_copy(project: Path) -> None:
+    os.chdir(copy_of(project))
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    os.environ["DVC_ROOT"] = str(project)
+    with Path("stderr").open("w", buffering=1) as sys.stderr:
+        stage(lambda running: (running.output / "weights").write_text("second"))
+
+
+def test_of_two_processes_that_run_the_same_stage_one_waits(project: Path) -> None:
+    """As two experiments of a queue do that have the stage in common."""
+    other = forking().Process(target=run_in_copy, args=(project,))
+    messages = project / ".dvc/tmp/exps/copy/stderr"
+
+    def work(running: Stage) -> None:
+        other.start()
+        deadline = time.monotonic() + 120
+        while not messages.exists() or "waiting for another process" not in messages.read_text():
+            assert other.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        (running.output / "weights").write_text("first")
+
+    stage(work)
+    other.join()
+    assert other.exitcode == 0
+    assert Path("models/gan/weights").read_text() == "first"
+    assert (messages.parent / "models/gan/weights").read_text() == "second"
+    found = mlflow.search_runs(search_all_experiments=True)
+    assert found["status"].tolist() == ["FINISHED", "FINISHED"]
+    assert not list(Path(".fpgan/checkpoints").iterdir())
+
+
+def test_runs_are_kept_in_the_project_that_dvc_runs_a_copy_of(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in an experiment of a queue."""
+    monkeypatch.chdir(copy_of(project))
+    monkeypatch.setenv("DVC_ROOT", str(project))
+    with pytest.raises(FloatingPointError):
+        stage(partial(fail_with, FloatingPointError("diverged")))
+    assert list(project.glob(".fpgan/checkpoints/*/run_id"))
+    assert {path.name for path in Path.cwd().iterdir()} == {".dvc", ".fpgan", "upstream", "models", "results"}
+    assert (project / "mlflow.db").exists()
+
+
+def fail_with(error: Exception, running: Stage) -> None:
+    raise error
 
 
 def test_digests_follow_content(tmp_path: Path) -> None:
