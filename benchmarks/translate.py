@@ -6,7 +6,8 @@
 Each round times, in turns and in one process so that a busy machine slows all alike: the bare generator on a
 batch that already lies where it computes; a whole eye set, from HDF5 to HDF5; and a folder of PNG pictures.
 Printed are eyes a second, the median of the rounds, and the share of the bare rate: near 1, nothing but the
-generator takes time. With onnxruntime and onnxscript installed, on the CPU its rate on the same batch too.
+generator takes time. The share by processor time counts all threads' work, and not that of other programs;
+on a GPU it says nothing. With onnxruntime and onnxscript installed, its rate on the CPU is printed too.
 `--bf16` tells how fast the generator is in bf16 and how many grey levels that changes.
 
 Memory is the most that a process of its own held resident while it translated N and 10 N eyes.
@@ -14,7 +15,6 @@ Memory is the most that a process of its own held resident while it translated N
 
 import argparse
 import io
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -73,12 +73,13 @@ def make_generator(name: str) -> Generator:
     return Generator(1, **SIZES[name]).eval().to(default_device())
 
 
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def seconds(work: Callable[[], object]) -> tuple[float, float]:
+    """Passed, and of processor time spent."""
+    start, began = time.perf_counter(), time.process_time()
     work()
     if default_device().type == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - began
 
 
 def bare(generator: Generator, inputs: Tensor, batches: int) -> Callable[[], None]:
@@ -160,17 +161,19 @@ def compare(name: str, batch_size: int, arguments: argparse.Namespace, folder: P
     if session := in_onnx_runtime(generator, inputs):
         print(f"  ONNX Runtime changes up to {grey_levels(torch.from_numpy(session()), plain)} grey levels")
         work["ONNX Runtime"] = lambda: [session() for _ in range(batches)]
-    taken: dict[str, list[float]] = {kind: [] for kind in work}
+    taken: dict[str, list[tuple[float, float]]] = {kind: [] for kind in work}
     for turn in range(arguments.rounds + 1):  # the first, in which libraries wake up, is not counted
         for kind, run in work.items():
             spent = seconds(run)
             if turn:
                 taken[kind].append(spent)
+    at_best = np.array(taken["bare generator"])
     for kind, spent in taken.items():
-        shares = [at_best / s for at_best, s in zip(taken["bare generator"], spent, strict=True)]
+        rate = eyes / np.median(np.array(spent)[:, 0])
+        passed, processor = (at_best / np.array(spent)).T
         print(
-            f"  {kind:16s} {eyes / statistics.median(spent):9.0f} eyes/s  {statistics.median(shares):5.2f} "
-            f"({min(shares):.2f}-{max(shares):.2f})",
+            f"  {kind:16s} {rate:9.0f} eyes/s  {np.median(passed):5.2f} ({passed.min():.2f}-{passed.max():.2f})"
+            f", by processor time {np.median(processor):5.2f}",
             flush=True,
         )
 

@@ -196,7 +196,7 @@ def count_eyes(file: h5py.File) -> int:
     return sum(len(group["image"]) for group in person_groups(file).values())
 
 
-def known_labels(path: Path, file: h5py.File) -> list[str]:
+def stored_labels(path: Path, file: h5py.File) -> list[str]:
     """The labels that are known of any eye of an open set; raises InputError as `read_blocks` does."""
     groups = person_groups(file).values()
     try:

@@ -18,9 +18,9 @@ from fpgan.eyes import (
     equalize,
     is_equalized,
     join_eyes,
-    known_labels,
     open_eyes,
     read_batches,
+    stored_labels,
 )
 from fpgan.networks.generator import Generator
 from fpgan.networks.inference import stream_translations
@@ -66,7 +66,7 @@ def translate_eye_set(
             return seen, seen.image
 
         with (
-            EyeWriter(output, labels=known_labels(source, file), equalized=True) as writer,
+            EyeWriter(output, labels=stored_labels(source, file), equalized=True) as writer,
             closing(
                 stream_translations(generator, read_batches(source, file, batch_size), prepare)
             ) as translations,

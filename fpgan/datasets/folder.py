@@ -6,7 +6,6 @@ is left out.
 """
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -17,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgan.errors import InputError
-from fpgan.eyes import LABELS, open_eyes, person_groups, read_blocks
+from fpgan.eyes import LABELS, count_eyes, open_eyes, read_blocks
+from fpgan.output_folder import output_folder
 
 Pictures = Literal["png", "jpg"]
 CODING = {"png": [], "jpg": [cv2.IMWRITE_JPEG_QUALITY, 95]}
@@ -38,26 +38,15 @@ def write_folder(
     it is complete. `progress` is told the number of eyes done and of all. Raises InputError when the set
     cannot be read, or when the folder is there and holds anything.
     """
-    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        raise InputError(f"{output}: exists and is not an empty folder; name a new one")
-    partial = output.with_name(output.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
     number = 0
-    with open_eyes(source) as file:
-        total = sum(len(group["image"]) for group in person_groups(file).values())
+    with open_eyes(source) as file, output_folder(output) as folder:
+        total = count_eyes(file)
         if not total:
             raise InputError(f"{source}: holds no eyes")
-        partial.mkdir(parents=True)
-        try:
-            for number, (picture, labels) in enumerate(_rows(source, file), 1):
-                _write_eye(partial / f"{number}.{pictures}", picture, labels)
-                if progress is not None:
-                    progress(number, total)
-            if output.exists():
-                output.rmdir()
-            partial.rename(output)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        for number, (picture, labels) in enumerate(_rows(source, file), 1):
+            _write_eye(folder / f"{number}.{pictures}", picture, labels)
+            if progress is not None:
+                progress(number, total)
     return number
 
 
