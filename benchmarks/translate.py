@@ -172,8 +172,8 @@ def compare(name: str, batch_size: int, arguments: argparse.Namespace, folder: P
         rate = eyes / np.median(np.array(spent)[:, 0])
         passed, processor = (at_best / np.array(spent)).T
         print(
-            f"  {kind:16s} {rate:9.0f} eyes/s  {np.median(passed):5.2f} ({passed.min():.2f}-{passed.max():.2f})"
-            f", by processor time {np.median(processor):5.2f}",
+            f"  {kind:16s} {rate:9.0f} eyes/s  {np.median(passed):5.2f} "
+            f"({passed.min():.2f}-{passed.max():.2f}), by processor time {np.median(processor):5.2f}",
             flush=True,
         )
 
