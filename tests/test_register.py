@@ -21,7 +21,7 @@ import pytest
 import torch
 import yaml
 from conftest import HEIGHT, WIDTH, draw_eyes, write_project
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from test_compare import evaluate
@@ -61,15 +61,28 @@ def pictures(*shape: int, seed: int = 0) -> np.ndarray:
     return eyes
 
 
-@given(arrays(np.uint8, (2, 6, 8), elements=st.integers(0, 255), fill=st.integers(0, 255)))
+few_levels = st.one_of(st.integers(0, 255), st.integers(0, 3))
+
+
+@given(arrays(np.uint8, (2, 4, 5), elements=few_levels, fill=few_levels))
+@settings(deadline=None)
 def test_grey_pictures_are_equalised_as_opencv_does(eyes: np.ndarray) -> None:
     found = equalize_grey(torch.from_numpy(eyes).float()).numpy()
     np.testing.assert_array_equal(found, equalize(eyes))
 
 
-@given(arrays(np.uint8, (2, 6, 8, 3), elements=st.integers(0, 255), fill=st.integers(0, 255)))
+@given(arrays(np.uint8, (1, 4, 5, 3), elements=few_levels, fill=few_levels))
+@settings(deadline=None)
 def test_rgb_pictures_are_equalised_as_opencv_does(eyes: np.ndarray) -> None:
     found = equalize_color(torch.from_numpy(eyes).float()).numpy()
+    np.testing.assert_array_equal(found, equalize(eyes))
+
+
+def test_levels_are_rounded_as_opencv_does() -> None:
+    """Every share that a level can have of a picture of 64 pixels."""
+    counts = [(64 - others, some, others - some) for others in range(65) for some in range(others + 1)]
+    eyes = np.stack([np.repeat(np.arange(3), count).reshape(8, 8) for count in counts]).astype(np.uint8)
+    found = equalize_grey(torch.from_numpy(eyes).float()).numpy()
     np.testing.assert_array_equal(found, equalize(eyes))
 
 

@@ -49,7 +49,9 @@ def equalize_grey(pictures: Tensor) -> Tensor:
     darkest = levels.amin(1, keepdim=True)
     of_darkest = counts.gather(1, darkest.long())
     others = levels.shape[1] - of_darkest
-    table = ((counts.cumsum(1) - of_darkest) * ((LEVELS - 1) / others)).round()
+    # Two tensors divided, as PyTorch would turn a number by a tensor into a product, rounded twice.
+    scale = torch.full_like(others, LEVELS - 1) / others
+    table = ((counts.cumsum(1) - of_darkest) * scale).round()
     equalized = torch.where(others == 0, levels, table.gather(1, levels.long()))
     return equalized.unflatten(1, pictures.shape[1:])
 
