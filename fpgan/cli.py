@@ -53,7 +53,10 @@ PicturesArgument = Annotated[
 ModelOption = Annotated[
     Path | None, typer.Option("--model", help="Network to use on PICTURES.", metavar="FILE.safetensors")
 ]
-OutOption = Annotated[Path | None, typer.Option("--out", help="New folder for translated PICTURES.")]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", help="New folder for what is made of PICTURES; beside them unless told."),
+]
 FlipOption = Annotated[
     bool, typer.Option("--flip", help="The inner corner of the eyes in PICTURES is on the image's right.")
 ]
@@ -264,18 +267,17 @@ def translate(
         {"--seed": seed, "--variant": variant, "--test-person": test_person},
         "with PICTURES; name the generator by --model",
     )
-    if out is None:
-        raise InputError("--out: name a new folder for the translations of PICTURES")
     loaded = _load(params, changes)
     from fpgan.stages.user_pictures import translate_pictures_stage
 
+    out = out or _beside(pictures, direction.value)
     print(translate_pictures_stage(loaded, pictures, out, direction.value, model, flip=flip))
 
 
 @app.command(rich_help_panel=RESULTS)
 def estimate_gaze(
     pictures: Annotated[Path, typer.Argument(help="Folder of eye pictures, or one.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="New folder for table and pictures.", show_default=False)],
+    out: OutOption = None,
     model: ModelOption = None,
     flip: FlipOption = False,
     params: ParamsOption = DEFAULT_PARAMS,
@@ -289,7 +291,13 @@ def estimate_gaze(
     loaded = _load(params, changes)
     from fpgan.stages.user_pictures import estimate_gaze_stage
 
-    print(estimate_gaze_stage(loaded, pictures, out, model, flip=flip))
+    print(estimate_gaze_stage(loaded, pictures, out or _beside(pictures, "gaze"), model, flip=flip))
+
+
+def _beside(pictures: Path, what: str) -> Path:
+    """The folder for what is made of pictures."""
+    absolute = pictures.absolute()
+    return absolute.with_name(f"{absolute.stem if absolute.is_file() else absolute.name}-{what}")
 
 
 def _refuse(options: dict[str, object], reason: str) -> None:
