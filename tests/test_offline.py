@@ -55,7 +55,7 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 900
         while True:
             with contextlib.suppress(OSError), urlopen(f"{self.uri}/health") as answer:
                 if answer.status == 200:
@@ -192,7 +192,7 @@ def test_what_a_server_missed_is_sent_once(
         log(lost, 3, STEPS)
         finish(lost, project)
     server.start()
-    for events in range(0, 14, 3):
+    for events in range(0, 11, 3):
         interrupted_after(events, monkeypatch)
     assert len(list(project.glob(".fpgan/offline/*.jsonl"))) == 1
     with opened("next"):
