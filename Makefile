@@ -40,7 +40,7 @@ lint: $(READY) ## Format the code and mend what the linter can
 
 ui: $(READY) ## Serve MLflow on http://127.0.0.1:5000
 	@echo "Open $(UI)"
-	mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000
 
 clean: ## Remove the environment and all caches; data, models and runs stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

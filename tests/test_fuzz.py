@@ -108,7 +108,7 @@ SAMPLES = 50  # of a folder, every fifth of them intact
 
 def unity(source: Path) -> tuple[Report, Eyes]:
     output = source.parent / "eyes.h5"
-    with opening_only(source):
+    with opening_only(source, output):
         report = prepare_unityeyes(
             source, output, EyePicture(), PrepareUnityEyes(max_bad_fraction=0.99), workers=1
         )
@@ -193,7 +193,7 @@ def test_unityeyes_odd_names(tmp_path: Path, name: str) -> None:
 
 def mpii(source: Path) -> tuple[Report, Eyes]:
     output = source.parent / "eyes.h5"
-    with opening_only(source):
+    with opening_only(source, output):
         report = prepare_mpiifacegaze(
             source, output, EyePicture(), PrepareMPIIFaceGaze(eye="left", max_bad_fraction=0.99), workers=1
         )

@@ -50,7 +50,8 @@ class Server:
                 cwd=self.folder,
                 env={
                     key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_TRACKING")
-                },
+                }
+                | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # a dozen processes that nothing needs
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
