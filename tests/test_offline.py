@@ -48,9 +48,7 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "mlflow", "server", "--port", str(self.port), *options],
                 cwd=self.folder,
-                env={
-                    key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_TRACKING")
-                }
+                env={key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_TRACKING")}
                 | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # a dozen processes that nothing needs
                 stdout=log,
                 stderr=log,
