@@ -10,7 +10,7 @@ import pytest
 import yaml
 from configobj import ConfigObj
 from dvc.cli import main as dvc_in_process
-from toy import command, commit, git, runs, update
+from toy import PATIENCE, command, commit, git, runs, update
 
 HEADLINE = {"gaze_error.forward", "gaze_error.backward", "gaze_error.both"} | {
     f"{what}_drift.{direction}" for what in ("gaze", "landmark") for direction in ("s2r", "r2s")
@@ -138,7 +138,7 @@ def test_a_queue_of_four_by_two_workers(project: Path) -> None:
     sweep = "train_gan.weights.cycle_real=1,2,5,20"
     command(project, "dvc", "exp", "run", "--queue", "train-gan@0", "-S", sweep)
     command(project, "dvc", "queue", "start", "-j", "2")
-    deadline = time.monotonic() + 400
+    deadline = time.monotonic() + PATIENCE
     while (states := command(project, "dvc", "queue", "status")).count("Success") < 4:
         assert "Failed" not in states
         assert time.monotonic() < deadline, states

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import mlflow
 import yaml
 
 ROOT = Path(__file__).parent.parent
+PATIENCE = 1200  # seconds, on a busy machine
 SMALL = {
     "eyes": {"width": 32, "height": 20},
     "split": {"validation_persons": ["p01"], "test_persons": ["p02"], "synthetic_test": 0.2},
@@ -57,7 +59,13 @@ def commit(folder: Path, message: str) -> None:
 
 def command(project: Path, *arguments: str) -> str:
     ended = subprocess.run(
-        arguments, cwd=project, capture_output=True, text=True, env=environment(), check=False, timeout=500
+        arguments,
+        cwd=project,
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
+        timeout=PATIENCE,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
@@ -94,13 +102,16 @@ def kill_in_train_gan(folder: Path) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 400
-    while not list(folder.glob(".fpgan/checkpoints/train-gan-*/step-*.pt")):
-        assert running.poll() is None, "the pipeline ended before train-gan wrote a checkpoint"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while not list(folder.glob(".fpgan/checkpoints/train-gan-*/step-*.pt")):
+            assert running.poll() is None, "the pipeline ended before train-gan wrote a checkpoint"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
     assert not list(folder.glob("models/gan/0/*.safetensors"))
 
 
