@@ -18,6 +18,7 @@ import torch
 import yaml
 from hypothesis import settings
 from toy import reproduce
+from xdist.scheduler import LoadFileScheduling
 
 from fpgan.eyes import Eyes, save_eyes
 from fpgan.networks.gazenet import GazeNet
@@ -96,15 +97,24 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-SHARING = {"test_pipeline.py", "test_dvc.py"}  # what takes a minute to make, and only once in one process
+SHARING = ("test_pipeline.py", "test_dvc.py", "test_readme.py")
+"""What shares `reproduced`, which takes a minute to make: in one process of several, and begun first."""
 
 
-@pytest.hookimpl(tryfirst=True)
+class FileByFile(LoadFileScheduling):
+    """Gives processes whole files of tests, so that what a file's fixtures make is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "reproduced" if file.endswith(SHARING) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileByFile:
+    return FileByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps the tests of a file in one process, so that what its fixtures make is made once."""
-    for item in items:
-        group = "reproduced" if item.path.name in SHARING else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: not item.path.name.endswith(SHARING))
 
 
 @pytest.fixture(scope="session")

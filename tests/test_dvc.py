@@ -80,7 +80,7 @@ def strong(project: Path) -> str:
 def test_an_experiment_in_a_copy_is_logged_in_the_project(project: Path, strong: str) -> None:
     found = [run for run in runs(project) if run.data.tags.get("dvc.experiment") == strong]
     assert sorted(run.data.tags["stage"] for run in found) == [
-        *("evaluate", "train-gan", "train-gaze-translated", "translate-r2s", "translate-s2r"),
+        *("evaluate", "register", "train-gan", "train-gaze-translated", "translate-r2s", "translate-s2r"),
     ]
     for run in found:
         assert run.info.status == "FINISHED"

@@ -90,7 +90,8 @@ def test_lineage_of_restored_results_leads_to_the_rendered_pictures(project: Pat
     shutil.rmtree(project / "data/adapted")
     command(project, "dvc", "checkout", "data/adapted/eyes.h5", "data/adapted/run.json")
     told = command(project, "fpgan", "lineage", "results/evaluate/metrics.json")
-    for run in runs(project):
+    beside = ("translate-r2s", "register")
+    for run in (run for run in runs(project) if run.data.tags["stage"] not in beside):
         assert told.count(f"{run.info.run_name}  run {run.info.run_id[:8]}") == 1
     assert "data/sample/UnityEyes" in told
     assert "another version" not in told

@@ -32,6 +32,8 @@ from fpgan.writing import needing_room
 
 RUN_ID = "run_id"
 UNCOMMITTED = "uncommitted.diff"
+CONCLUSIONS = ("evaluate", "ablation", "cross_person")
+"""Stages whose outcome is that of a whole pipeline."""
 DEFAULT = Branch()
 
 
@@ -108,7 +110,8 @@ def run_stage(
         ) as stage,
     ):
         yield stage
-        pipeline.outcome = head.outcome
+        if name in CONCLUSIONS:
+            pipeline.outcome = head.outcome
 
 
 @contextmanager
