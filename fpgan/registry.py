@@ -41,11 +41,11 @@ class Entry:
 class Champion(NamedTuple):
     """The version that bears the alias."""
 
-    version: str
+    version: int
     tags: dict[str, str]
 
 
-def register(entry: Entry) -> tuple[str, bool]:
+def register(entry: Entry) -> tuple[int, bool]:
     """Logs a network in the open run and registers it; its version, and whether that is new.
 
     One of the same identity is not registered again.
@@ -53,12 +53,12 @@ def register(entry: Entry) -> tuple[str, bool]:
     client = mlflow.MlflowClient()
     for version in client.search_model_versions(f"name = '{entry.name}'"):
         if version.tags.get(IDENTITY) == entry.tags[IDENTITY]:
-            return version.version, False
+            return int(version.version), False
     logged = mlflow.models.Model.log(None, flavor=sys.modules[__name__], name=entry.name, entry=entry)
     mlflow.log_metrics(entry.metrics, model_id=logged.model_id)
     version = mlflow.register_model(logged.model_uri, entry.name, tags=entry.tags)
     client.update_model_version(entry.name, version.version, entry.card[:MAX_DESCRIPTION_LENGTH])
-    return version.version, True
+    return int(version.version), True
 
 
 def save_model(path: str, mlflow_model: mlflow.models.Model, entry: Entry) -> None:
@@ -93,9 +93,9 @@ def champion(name: str) -> Champion | None:
     """The version that bears the alias."""
     client = mlflow.MlflowClient()
     version = client.get_registered_model(name).aliases.get(CHAMPION)
-    return Champion(version, client.get_model_version(name, version).tags) if version else None
+    return Champion(int(version), client.get_model_version(name, version).tags) if version else None
 
 
-def make_champion(name: str, version: str) -> None:
+def make_champion(name: str, version: int) -> None:
     """Moves the alias to a version."""
-    mlflow.MlflowClient().set_registered_model_alias(name, CHAMPION, version)
+    mlflow.MlflowClient().set_registered_model_alias(name, CHAMPION, str(version))
