@@ -32,7 +32,7 @@ test: $(READY) ## Pass the tests, the type checker and the linter
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest
+	OMP_NUM_THREADS=1 pytest -n auto --dist loadfile
 
 lint: $(READY) ## Format the code and mend what the linter can
 	ruff format .

@@ -2,10 +2,10 @@
 
 import textwrap
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import Circle
 from numpy.typing import NDArray
 
 from fpgan.datasets.survey import Survey
@@ -37,7 +37,7 @@ def inspection_figure(survey: Survey, measured: Eyes, framing: Framing, problems
         3.1,
         *([2.2] if angles else []),
     ]
-    figure = plt.figure(figsize=(WIDE, sum(heights)), layout="constrained")
+    figure = Figure(figsize=(WIDE, sum(heights)), layout="constrained")
     parts = _bands(figure, heights)
     parts[0].text(0.01, 0.97, f"{survey.source}: {survey.kind}", fontsize=12, weight="bold", va="top")
     parts[0].text(
@@ -67,7 +67,7 @@ def comparison_figure(
     top = 0.55 + 0.2 * len(lines)
     strips = [WIDE / COLUMNS * 2 * each.image.shape[1] / each.image.shape[2] + 0.35 for each in eyes]
     heights = [top, *strips, 3.4, 2.9]
-    figure = plt.figure(figsize=(WIDE, sum(heights)), layout="constrained")
+    figure = Figure(figsize=(WIDE, sum(heights)), layout="constrained")
     parts = _bands(figure, heights)
     parts[0].text(0.01, 0.97, f"A: {names[0]}\nB: {names[1]}", fontsize=11, weight="bold", va="top")
     parts[0].text(0.01, 1 - 0.52 / top, "\n".join(lines), fontsize=10, va="top")
@@ -226,7 +226,7 @@ def _draw_mean_eye(axes: Axes, framing: Framing) -> None:
 
 def _circle(axes: Axes, center: Array, radius: float, linewidth: float) -> None:
     place = float(center[0]), float(center[1])
-    axes.add_patch(plt.Circle(place, radius, fill=False, color=IRIS, linewidth=linewidth))
+    axes.add_patch(Circle(place, radius, fill=False, color=IRIS, linewidth=linewidth))
 
 
 def _hide_ticks(axes: Axes) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from fpgan.errors import InputError
 from fpgan.evaluation.protocols import PROTOCOLS
+from fpgan.wording import spaced
 
 WIDTH = 116
 
@@ -35,7 +36,7 @@ def scores_report(scores: dict[str, Any], written: Sequence[Path]) -> str:
         if scores["against_no_adaptation"]:
             console.print("\nAgainst no adaptation, on the same eyes:")
         for name, found in scores["against_no_adaptation"].items():
-            console.print(f"  {_plain(name)}: {found['verdict']}")
+            console.print(f"  {spaced(name)}: {found['verdict']}")
         for caveat in _caveats(scores["against_no_adaptation"]):
             console.print(f"  {caveat}")
         console.print("\nWhat translation keeps:")
@@ -78,7 +79,7 @@ def _error_table(errors: dict[str, dict[str, Any]], skipped: dict[str, str]) -> 
         if name in errors:
             row = errors[name]
             table.add_row(
-                _plain(name),
+                spaced(name),
                 protocol.meaning,
                 f"{row['mean']:.2f}",
                 "-" if row["spread"] is None else f"{row['spread']:.2f}",
@@ -88,7 +89,7 @@ def _error_table(errors: dict[str, dict[str, Any]], skipped: dict[str, str]) -> 
                 str(row["eyes"]),
             )
         elif name in skipped:
-            table.add_row(_plain(name), f"skipped: {skipped[name]}", *["-"] * len(headings))
+            table.add_row(spaced(name), f"skipped: {skipped[name]}", *["-"] * len(headings))
     return table
 
 
@@ -99,7 +100,3 @@ def _footnote(errors: dict[str, dict[str, Any]]) -> str:
     if any(row["seeds"] > 1 for row in errors.values()):
         return f"Intervals: bootstrap over {over} and over seeds."
     return f"Intervals: bootstrap over {over}. With one seed the noise of training is not in them."
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ")

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from fpgan.comparison.compare import Comparison
-from fpgan.comparison.report import DIRECTIONS, caveats, left_out, mean_error_cell, spaced, uncertainty
+from fpgan.comparison.report import DIRECTIONS, caveats, left_out, mean_error_cell, uncertainty
+from fpgan.wording import spaced
 
 WIDTH = 116
 MEASURES = {  # of what translation does, by column

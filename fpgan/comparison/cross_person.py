@@ -15,7 +15,6 @@ from fpgan.comparison.compare import (
     number_columns,
     recorded_estimates,
 )
-from fpgan.comparison.report import spaced
 from fpgan.errors import InputError
 from fpgan.evaluation.errors import Estimates
 from fpgan.evaluation.examine import mean_over_seeds
@@ -23,6 +22,7 @@ from fpgan.evaluation.protocols import PROTOCOLS
 from fpgan.evaluation.record import Evaluation
 from fpgan.evaluation.statistics import compare
 from fpgan.evaluation.summary import BASELINE
+from fpgan.wording import spaced
 
 WIDTH = 116
 ALL = "all persons"

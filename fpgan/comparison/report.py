@@ -12,6 +12,7 @@ from rich.table import Table
 
 from fpgan.comparison.compare import REFERENCES, Comparison, MeanError, best_protocol, table
 from fpgan.evaluation.protocols import PROTOCOLS
+from fpgan.wording import spaced
 
 WIDTH = 100  # characters of the console's text
 MOST_NAMED = 3  # runs, in the title
@@ -120,11 +121,6 @@ def uncertainty(comparison: Comparison) -> str:
     seeds = min(len(run.evaluation.seeds) for run in comparison.runs)
     noise = " Of a run of one seed the noise of training is not in them." if seeds == 1 else ""
     return f"After ± the standard deviation over seeds; below the 95 % interval, {over} and seeds.{noise}"
-
-
-def spaced(name: str) -> str:
-    """A name as it is read: words, not underscores."""
-    return name.replace("_", " ").replace("/", ", ")
 
 
 def _title(comparison: Comparison) -> str:

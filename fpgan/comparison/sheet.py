@@ -2,7 +2,6 @@
 
 import textwrap
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -28,13 +27,11 @@ def comparison_sheet(runs: dict[str, Shown], *, arrows: bool, landmarks: bool, r
         for label, shown in runs.items()
     ]
     height, width = first.source.shape[1:3]
-    figure, axes = plt.subplots(
-        len(chosen),
-        len(columns),
+    figure = Figure(
         figsize=(COLUMN_INCHES * len(columns), (COLUMN_INCHES * height / width) * len(chosen) + 0.4),
-        squeeze=False,
         layout="constrained",
     )
+    axes = figure.subplots(len(chosen), len(columns), squeeze=False)
     for column, (label, pictures, estimates, points) in zip(axes.T, columns, strict=True):
         column[0].set_title("\n".join(textwrap.wrap(label, TITLE_CHARACTERS)), fontsize=8, parse_math=False)
         for place, row in zip(column, chosen, strict=True):

@@ -6,7 +6,6 @@ Colours are those of Okabe and Ito, which colour-blind people tell apart; each p
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from fpgan.evaluation.errors import ErrorMap, Estimates, error_map
 from fpgan.evaluation.statistics import mean_interval
+from fpgan.wording import spaced
 
 MARKS = (5, 7)  # degrees: errors below them are counted in the report
 PANELS = 4  # of maps, in a line
@@ -48,14 +48,13 @@ OTHER_STYLES = [
 
 def error_distributions(estimates: Mapping[str, Estimates]) -> Figure:
     """Angular errors of several protocols: the cumulative share of eyes, and a histogram."""
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(11, 4), width_ratios=[1.25, 1], layout="constrained", sharex=True
-    )
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[1.25, 1], sharex=True)
     most = max(float(np.percentile(found.errors, 99)) for found in estimates.values())
     bins = np.linspace(0, most, 30)
     for name, found, style in _styled(estimates):
         spread = "" if found.spread is None else f" \N{PLUS-MINUS SIGN} {found.spread:.2f}"
-        label = f"{_plain(name)}: mean {found.mean:.2f}{spread}, median {found.median:.2f}"
+        label = f"{spaced(name)}: mean {found.mean:.2f}{spread}, median {found.median:.2f}"
         rising, share = found.cumulative()
         left.step(
             np.append(0, rising),
@@ -104,20 +103,15 @@ def error_maps(
     columns = min(len(maps) + 1, PANELS)
     lines = -(-(len(maps) + 1) // columns)
     tall = float(np.clip(np.ptp(pitch) / np.ptp(yaw), 0.4, 1.6))
-    figure, axes = plt.subplots(
-        lines,
-        columns,
-        figsize=(PANEL * columns + 0.8, (PANEL * tall + 0.6) * lines + 0.7),
-        squeeze=False,
-        layout="constrained",
-    )
+    figure = Figure(figsize=(PANEL * columns + 0.8, (PANEL * tall + 0.6) * lines + 0.7), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False)
     *places, count_panel = axes.flat
     panels, unused = places[: len(maps)], places[len(maps) :]
     shown = np.concatenate([found.mean[np.isfinite(found.mean)] for found in maps.values()])
     scale = Normalize(float(shown.min()), float(shown.max())) if shown.size else Normalize(0, 1)
     for panel, (name, found) in zip(panels, maps.items(), strict=True):
         mesh = _draw_map(panel, found, found.mean, "viridis", scale)
-        panel.set_title(f"{_plain(name)}, mean {estimates[name].mean:.2f}", fontsize=9)
+        panel.set_title(f"{spaced(name)}, mean {estimates[name].mean:.2f}", fontsize=9)
     figure.colorbar(
         mesh, ax=axes, location="bottom", label="mean angular error, degrees", shrink=0.4, aspect=40
     )
@@ -144,16 +138,17 @@ def person_errors(estimates: Mapping[str, Estimates]) -> Figure:
     """
     persons = sorted({person for found in estimates.values() for person in found.persons})
     groups = [*persons, "all"]
-    figure, axes = plt.subplots(
+    figure = Figure(
         figsize=(max(6.5, 1.5 + 0.11 * len(groups) * (len(estimates) + 1)), 3.6), layout="constrained"
     )
+    axes = figure.subplots()
     shifts = np.linspace(-0.36, 0.36, len(estimates) + 2)[1:-1]
     most = 0.0
     for shift, (name, found, style) in zip(shifts, _styled(estimates), strict=True):
         parts = {person: found.of_person(person) for person in found.persons} | {"all": found}
         places = np.array([groups.index(group) for group in parts]) + shift
         means = [part.mean for part in parts.values()]
-        axes.plot(places, means, style.marker, color=style.color, markersize=4.5, label=_plain(name))
+        axes.plot(places, means, style.marker, color=style.color, markersize=4.5, label=spaced(name))
         for place, part in zip(places, parts.values(), strict=True):
             if len(part.person) > 1:  # that of a single eye is everything
                 low, high, _ = mean_interval(part)
@@ -194,7 +189,3 @@ def _draw_map(axes: Axes, found: ErrorMap, values: NDArray, colors: str, scale: 
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     return axes.pcolormesh(found.yaw_edges, found.pitch_edges, values, cmap=colors, norm=scale)
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ")

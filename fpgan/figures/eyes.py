@@ -1,6 +1,5 @@
 """Eye pictures with their gaze and landmarks, alone and beside their translations."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -54,13 +53,8 @@ def eye_sheet(
     """Eyes (N, H, W[, 3]) with their gaze and landmarks, eight a line."""
     lines = -(-len(pictures) // COLUMNS)
     height, width = pictures.shape[1:3]
-    figure, axes = plt.subplots(
-        lines,
-        COLUMNS,
-        figsize=(12, 12 / COLUMNS * lines * height / width),
-        squeeze=False,
-        layout="constrained",
-    )
+    figure = Figure(figsize=(12, 12 / COLUMNS * lines * height / width), layout="constrained")
+    axes = figure.subplots(lines, COLUMNS, squeeze=False)
     for i, place in enumerate(axes.flat):
         if i < len(pictures):
             draw_eye(place, pictures[i], gaze[i], landmarks[i])
@@ -86,13 +80,8 @@ def translation_sheet(
     rows = np.linspace(0, len(before) - 1, min(pairs, len(before))).astype(int)
     lines = -(-len(rows) // COLUMNS)
     height, width = before.shape[1:3]
-    figure, axes = plt.subplots(
-        2 * lines,
-        COLUMNS,
-        figsize=(12, 24 / COLUMNS * lines * height / width),
-        squeeze=False,
-        layout="constrained",
-    )
+    figure = Figure(figsize=(12, 24 / COLUMNS * lines * height / width), layout="constrained")
+    axes = figure.subplots(2 * lines, COLUMNS, squeeze=False)
     for place in axes.flat:
         place.axis("off")
     for i, row in enumerate(rows):

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -19,7 +18,8 @@ LABEL_STYLES: list[dict[str, Any]] = [
 
 def gaze_figure(gazes: dict[str, NDArray[np.floating]]) -> Figure:
     """Gaze distributions of several eye sets, each (N, 2) in radians: where they overlap, and each angle."""
-    figure, (plane, pitch, yaw) = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    plane, pitch, yaw = figure.subplots(1, 3)
     most = max(float(np.abs(np.degrees(gaze)).max()) for gaze in gazes.values())
     bins = np.linspace(-most, most, 60)
     for name, gaze in gazes.items():
@@ -40,7 +40,8 @@ def label_figure(labels: Mapping[str, NDArray[np.floating]]) -> Figure:
 
     An angle that a set does not know is left out.
     """
-    figure, axes = plt.subplots(1, 4, figsize=(13, 3.3), layout="constrained", sharey=True)
+    figure = Figure(figsize=(13, 3.3), layout="constrained")
+    axes = figure.subplots(1, 4, sharey=True)
     names = (
         "gaze pitch (+: up)",
         "gaze yaw (+: image left)",

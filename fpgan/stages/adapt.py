@@ -47,8 +47,8 @@ class Adapted(NamedTuple):
 
     eyes: Eyes
     """Synthetic ones."""
-    labels: Labels
-    """(N, 4) of the real eyes, as they were estimated: what the eyes were made by."""
+    labels: Labels | None
+    """(N, 4) of the real eyes, as they were estimated: what the eyes were made by; None where by none."""
     framing: Framing
     """From the synthetic eyes as they were prepared to the real ones."""
     rounds: History
@@ -97,13 +97,13 @@ def adapt_stage(params: Params, through: Path | None, out: Path) -> str:
         stage.history(adapted.rounds)
         labels = {
             "real, true": known_labels(real),
-            "real, estimated": adapted.labels,
+            **({} if adapted.labels is None else {"real, estimated": adapted.labels}),
             "synthetic, before": known_labels(synthetic),
             "synthetic, after": known_labels(adapted.eyes),
         }
         label_figure(labels).savefig(stage.results / "labels.png")
         shift = adapted.framing.center_shift(*synthetic.image.shape[1:3])
-        settings = simulator_settings(adapted.labels)
+        settings = None if adapted.labels is None else simulator_settings(adapted.labels)
         scores = {
             "eyes": len(adapted.eyes),
             "distance_degrees": distances(labels),
@@ -124,6 +124,8 @@ def adapt(
     stage: Stage,
 ) -> Adapted:
     """Goes round by round, until the estimates of the real eyes' labels have settled."""
+    if params.adapt.method == "none":
+        return Adapted(synthetic, None, Framing(1.0, np.zeros(2)), [])
     gaze_net = translated_net or fit(params, synthetic, stage, "synthetic")
     head_net = fit_head_net(params, synthetic, real, stage)
     lids, labels_s = find_landmarks(landmark_net, synthetic.image), known_labels(synthetic)
@@ -134,18 +136,17 @@ def adapt(
     if not translator:  # the estimator goes by the framing of the eyes it was trained on
         seen = reframe(real, framing.inverse).image
         labels = estimate_labels(real, seen, gaze_net, head_net)
-    if params.adapt.method == "none":
-        return Adapted(synthetic, labels, framing, [])
     rounds: History = []
     for number in range(1, params.adapt.rounds + 1):
         eyes = reframe(make_eyes(params, synthetic, labels, params.adapt.seed + number), framing)
-        adapted = Adapted(eyes, labels, framing, rounds)
+        made_by = labels
+        adapted = Adapted(eyes, made_by, framing, rounds)
         if number == params.adapt.rounds:
             break
         gaze_net = fit(params, eyes, stage, f"round-{number}")
         labels = estimate_labels(real, real.image, gaze_net, head_net)
         framing = framing_of(lids, labels_s, real_lids, labels, stage)
-        moved = label_distance(adapted.labels, labels)
+        moved = label_distance(made_by, labels)
         rounds.append({"round": float(number), "eyes": float(len(eyes)), "moved_degrees": moved})
         stage.run.metrics(number, {"moved_degrees": moved})
         print(f"round {number}: trained on {len(eyes)} eyes, answers moved by {moved:.2f} degrees")
@@ -227,13 +228,15 @@ def distances(labels: dict[str, Labels]) -> dict[str, float]:
     return {
         name: label_distance(labels[one], labels[other])
         for name, (one, other) in pairs.items()
-        if true_known or other != "real, true"
+        if {one, other} <= labels.keys() and (true_known or other != "real, true")
     }
 
 
 def in_words(scores: dict[str, Any]) -> str:
     """What came of it, and how UnityEyes would be set to draw such eyes."""
     apart, settings = scores["distance_degrees"], scores["unityeyes_settings"]
+    if "after_to_estimated" not in apart:
+        return f"{scores['eyes']} synthetic eyes, as they were prepared"
     lines = [
         f"{scores['eyes']} synthetic eyes, {apart['after_to_estimated']:.1f} degrees from where real ones "
         f"are estimated to look, {apart['before_to_estimated']:.1f} before"

@@ -7,7 +7,6 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from fpgan.comparison.compare import ComparedRun, Comparison, compare
@@ -65,7 +64,6 @@ def draw_sheets(comparison: Comparison, *, arrows: bool, landmarks: bool) -> dic
 def _png(figure: Figure) -> bytes:
     file = BytesIO()
     figure.savefig(file, format="png")
-    plt.close(figure)
     return file.getvalue()
 
 

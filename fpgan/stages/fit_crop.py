@@ -4,7 +4,6 @@ import json
 import tempfile
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from fpgan.datasets.survey import recognize, survey
@@ -47,7 +46,6 @@ def fit_crop(params: Params) -> str:
     output.mkdir(parents=True, exist_ok=True)
     figure = comparison_figure(names, (framing, real), (eyes, real_eyes), comparison, sentences)
     figure.savefig(output / "comparison.png")
-    plt.close(figure)
     record = {
         "crop_width": section.crop_width,
         "crop_shift": list(section.crop_shift),

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -86,6 +85,5 @@ def _write(output: Path, figures: dict[str, Figure], record: dict[str, Any]) -> 
     output.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
         figure.savefig(output / name)
-        plt.close(figure)
     (output / "inspection.json").write_text(json.dumps(record, indent=2) + "\n")
     return "Written: " + ", ".join(str(output / name) for name in (*figures, "inspection.json"))

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from fpgan.datasets.prepare import prepare
 from fpgan.eyes import load_eyes
@@ -43,7 +43,7 @@ def prepare_eyes(params: Params, dataset: Literal["unityeyes", "mpiifacegaze"]) 
         if eyes.has_gaze.any():
             gaze_figure({dataset: eyes.gaze[eyes.has_gaze]}).savefig(stage.results / "gaze.png")
         else:
-            empty = plt.figure(figsize=(4, 1))
+            empty = Figure(figsize=(4, 1))
             empty.text(0.05, 0.5, "no gaze labels")
             empty.savefig(stage.results / "gaze.png")
         stage.score(
