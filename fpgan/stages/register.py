@@ -16,6 +16,7 @@ from fpgan.registry import IDENTITY, Entry, champion, make_champion, register
 from fpgan.stages.evaluate import evaluated_files
 from fpgan.stages.find_networks import Candidate, find_candidates, is_sample
 from fpgan.stages.stage import digest, run_stage
+from fpgan.wording import spaced
 
 ON_CARD = ("/mean", "/low", "/high", "drift_degrees", "drift_pixels", "/change")  # ends of scores
 
@@ -55,11 +56,7 @@ def describe(candidate: Candidate, evaluation: Evaluation) -> Card:
     """The content of a candidate's card."""
     error = candidate.measured.error
     own = {} if error is None else {f"error of this network, {candidate.unit}": error}
-    few = {
-        name.replace("_", " ").replace("/", ", "): value
-        for name, value in candidate.scores.items()
-        if name.endswith(ON_CARD)
-    }
+    few = {spaced(name): value for name, value in candidate.scores.items() if name.endswith(ON_CARD)}
     return Card(
         name=candidate.name,
         purpose=candidate.purpose,
@@ -102,5 +99,5 @@ def skipped_lines(evaluation: Evaluation) -> list[str]:
     """What the evaluation could not measure, and why."""
     reasons: dict[str, list[str]] = {}
     for name, reason in evaluation.skipped.items():
-        reasons.setdefault(reason, []).append(name.replace("_", " "))
+        reasons.setdefault(reason, []).append(spaced(name))
     return [f"not evaluated: {', '.join(names)} ({reason})" for reason, names in reasons.items()]
