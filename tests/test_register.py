@@ -336,7 +336,7 @@ def served(project: tuple[Path, str]) -> Iterator[str]:
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 400
         while not answers(address):
             assert server.poll() is None, "the server ended before it answered"
             assert time.monotonic() < deadline

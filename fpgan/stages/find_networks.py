@@ -20,6 +20,7 @@ from fpgan.networks.store import load_network
 from fpgan.params import SplitParams
 from fpgan.splits import Split, split_real, split_synthetic
 from fpgan.training.distributed import default_device
+from fpgan.wording import spaced
 
 EXAMPLES = 4  # eyes
 TRANSLATED_BY = {"s2r": "forward", "r2s": "backward"}
@@ -119,7 +120,7 @@ def gaze_estimator(evaluation: Evaluation, trials: Sequence[Trial], example: NDA
     means = {name: np.mean(list(found.values())) for name, found in errors.items() if found}
     protocol = min(means, key=lambda name: means[name]) if means else "forward"
     least = least_error(trials, errors[protocol], PROTOCOLS[protocol].meaning)
-    others = [name.replace("_", " ") for name in means if name != protocol]
+    others = [spaced(name) for name in means if name != protocol]
     better = f" On the test persons its kind errs less than {' and '.join(others)}." if others else ""
     return Candidate(
         kind="gaze",

@@ -59,11 +59,7 @@ def describe(candidate: Candidate, evaluation: Evaluation) -> Card:
     """The content of a candidate's card."""
     error = candidate.measured.error
     own = {} if error is None else {f"error of this network, {candidate.unit}": error}
-    few = {
-        name.replace("_", " ").replace("/", ", "): value
-        for name, value in candidate.scores.items()
-        if name.endswith(ON_CARD)
-    }
+    few = {spaced(name): value for name, value in candidate.scores.items() if name.endswith(ON_CARD)}
     return Card(
         name=candidate.name,
         purpose=candidate.purpose,
@@ -106,5 +102,5 @@ def skipped_lines(evaluation: Evaluation) -> list[str]:
     """What the evaluation could not measure, and why."""
     reasons: dict[str, list[str]] = {}
     for name, reason in evaluation.skipped.items():
-        reasons.setdefault(reason, []).append(name.replace("_", " "))
+        reasons.setdefault(reason, []).append(spaced(name))
     return [f"not evaluated: {', '.join(names)} ({reason})" for reason, names in reasons.items()]
