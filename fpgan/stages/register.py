@@ -17,6 +17,7 @@ from fpgan.stages.evaluate import evaluated_files
 from fpgan.stages.find_networks import Candidate, find_candidates, is_sample
 from fpgan.stages.stage import run_stage
 from fpgan.tracking.registry import IDENTITY, Entry, champion, make_champion, register
+from fpgan.wording import spaced
 
 ON_CARD = ("/mean", "/low", "/high", "drift_degrees", "drift_pixels", "/change")  # ends of scores
 
