@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fpgan.errors import InputError, Interrupted, Unavailable
-from fpgan.writing import needing_room
+from fpgan.files.writing import needing_room
 
 if TYPE_CHECKING:
     from fpgan.layout import Branch, Trial
@@ -442,7 +442,7 @@ def lineage(
     ],
 ) -> None:
     """Show what a result came from, back to the raw data: runs, versions, commits, changed parameters."""
-    from fpgan.lineage import lineage
+    from fpgan.provenance.lineage import lineage
 
     print(lineage(origin))
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgan.errors import InputError
-from fpgan.hdf5 import new_hdf5
+from fpgan.files.hdf5 import new_hdf5
 
 LANDMARKS = 18  # 8 on the eyelid margin, 8 on the iris edge, the iris centre, the eyeball centre
 LABELS = {"gaze": (2,), "head": (2,), "landmarks": (LANDMARKS, 2)}

@@ -19,9 +19,9 @@ from fpgan.datasets.pictures import PictureShape, fit_picture, list_pictures, re
 from fpgan.datasets.report import SHOWN, BadSample, SampleError
 from fpgan.errors import InputError
 from fpgan.eyes import equalize
+from fpgan.files.output_folder import output_folder
 from fpgan.networks.inference import THREADS
-from fpgan.output_folder import output_folder
-from fpgan.overlap import map_ahead
+from fpgan.networks.overlap import map_ahead
 
 Picture = NDArray[np.uint8]
 

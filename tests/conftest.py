@@ -97,8 +97,9 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-SHARING = ("test_pipeline.py", "test_dvc.py", "test_readme.py")
-"""What shares `reproduced`, which takes a minute to make: in one process of several, and begun first."""
+SHARING = ("test_readme.py", "test_pipeline.py", "test_dvc.py")
+"""What shares `reproduced`, which takes a minute to make: in one process of several, begun first, and in this
+order, as the later ones change it."""
 
 
 class FileByFile(LoadFileScheduling):
@@ -114,7 +115,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileByFile:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.path.name.endswith(SHARING))
+    order = {name: place for place, name in enumerate(SHARING)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture(scope="session")

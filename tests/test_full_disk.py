@@ -18,11 +18,11 @@ from conftest import draw_eyes, forking, write_project
 from fpgan.cli import main
 from fpgan.errors import Unavailable
 from fpgan.eyes import load_eyes, save_eyes
+from fpgan.files.writing import replacing
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.store import load_network, save_network
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.gan import GANTraining
-from fpgan.writing import replacing
 
 LIMIT = 20_000  # bytes a file
 NET = {"channels": 1, "height": 20, "width": 32, "network": "residual"}

@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from fpgan import working_tree
-from fpgan.digests import OURS, digested
 from fpgan.errors import InputError
-from fpgan.lineage import lineage
 from fpgan.params import Params
-from fpgan.run_record import recorded_run
+from fpgan.provenance.digests import OURS, digested
+from fpgan.provenance.lineage import lineage
+from fpgan.provenance.run_record import recorded_run
+from fpgan.provenance.working_tree import uncommitted_changes
 from fpgan.stages.stage import run_stage
-from fpgan.working_tree import uncommitted_changes
 
 PARAMS = Params.model_validate({"translate": {"batch_size": 128}})
 RAW_MD5 = "0123456789abcdef0123456789abcdef.dir"
@@ -134,7 +134,7 @@ def test_a_run_that_the_store_has_lost_is_named_and_dvc_lock_goes_on(made: dict[
     record.write_text(before)
     for part in (
         "run ffffffff",
-        "no longer in the MLflow store",
+        "not found in the MLflow store",
         "stage prepare",
         "dvc.lock: fpgan prepare",
         "not by default: translate.batch_size 64",

@@ -10,10 +10,10 @@ import pytest
 import yaml
 from toy import all_runs, command, runs, update
 
-from fpgan.digests import digest
 from fpgan.evaluation.protocols import PROTOCOLS
 from fpgan.evaluation.record import load_evaluation
 from fpgan.eyes import load_eyes
+from fpgan.provenance.digests import digest
 
 RUNS = {
     "render-sample",

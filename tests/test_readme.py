@@ -25,6 +25,7 @@ ELSEWHERE = {  # how commands begin that other tests run, and which
     "dvc remote add": "test_a_remote_like_s3_is_five_lines_and_its_secrets_stay_out_of_git",
     "dvc push": "test_a_second_clone_pulls_what_was_pushed_and_runs_nothing",
     "dvc pull": "test_a_second_clone_pulls_what_was_pushed_and_runs_nothing",
+    "dvc remote modify": "test_a_remote_like_s3_is_five_lines_and_its_secrets_stay_out_of_git",
     "dvc exp run": "test_an_experiment_in_a_copy_is_logged_in_the_project",
     "dvc exp run --queue": "test_a_queue_of_four_by_two_workers",
     "dvc queue start": "test_a_queue_of_four_by_two_workers",
@@ -64,6 +65,7 @@ def clone(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(reproduced, folder, symlinks=True)
     shutil.copytree(folder / "data/sample/UnityEyes", folder / "data/raw/UnityEyes")
     shutil.copy(folder / "data/prepared/mpiifacegaze/eyes.h5", folder / "my_real_eyes.h5")
+    shutil.copy(folder / "results/evaluate/evaluation.h5", folder / "other.h5")
     (folder / "my_eyes").mkdir()
     for number, picture in enumerate(load_eyes(folder / "my_real_eyes.h5").image[:3]):
         cv2.imwrite(str(folder / "my_eyes" / f"{number}.png"), picture)
@@ -79,7 +81,7 @@ def test_the_texts_name_commands() -> None:
 def test_a_command_runs(line: str, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clone)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
-    line = line.replace("RUN RUN", "results/evaluate/evaluation.h5 results/evaluate/evaluation.h5")
+    line = line.replace("RUN RUN", "results/evaluate/evaluation.h5 other.h5")
     line = line.replace("steps=800", "steps=8")
     program, *arguments = shlex.split(line)
     if program == "fpgan":

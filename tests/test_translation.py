@@ -18,7 +18,7 @@ from fpgan.errors import InputError
 from fpgan.eyes import Eyes, EyeWriter, equalize, load_eyes, open_eyes, read_batches, save_eyes
 from fpgan.networks.generator import Generator
 from fpgan.networks.inference import translate_pictures
-from fpgan.overlap import AHEAD, ahead, map_ahead
+from fpgan.networks.overlap import AHEAD, ahead, map_ahead
 from fpgan.translation import SHOWN, translate_eye_set
 
 

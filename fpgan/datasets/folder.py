@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fpgan.errors import InputError
 from fpgan.eyes import LABELS, count_eyes, open_eyes, read_blocks
-from fpgan.output_folder import output_folder
+from fpgan.files.output_folder import output_folder
 
 Pictures = Literal["png", "jpg"]
 CODING = {"png": [], "jpg": [cv2.IMWRITE_JPEG_QUALITY, 95]}

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fpgan.errors import InputError
 from fpgan.eyes import DAMAGED, LANDMARKS, Eyes, check_links, check_stored
-from fpgan.hdf5 import new_hdf5
+from fpgan.files.hdf5 import new_hdf5
 
 FORMAT = "fpgan evaluation 1"
 DIRECTIONS = ("s2r", "r2s")

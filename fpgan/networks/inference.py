@@ -13,7 +13,7 @@ from fpgan.networks.domain_classifier import DomainClassifier
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
-from fpgan.overlap import ahead, map_ahead
+from fpgan.networks.overlap import ahead, map_ahead
 from fpgan.pictures import bytes_to_input, output_to_pictures, pictures_to_bytes
 
 BATCH = 256

@@ -9,10 +9,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fpgan.errors import InputError
+from fpgan.files.writing import replacing
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
-from fpgan.writing import replacing
 
 Network = TypeVar("Network", bound=nn.Module)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from fpgan.errors import InputError
 from fpgan.evaluation.record import Evaluation, load_evaluation
 from fpgan.layout import EVALUATION, Branch
-from fpgan.run_record import recorded_run
+from fpgan.provenance.run_record import recorded_run
 from fpgan.tracking import LoggedRun, ancestors, download, find_run, runs_by_id, runs_of_stage
 
 RUN_ID = re.compile(r"[0-9a-f]{6,32}", re.IGNORECASE)
@@ -53,7 +53,7 @@ def find_evaluation(given: str, folder: Path) -> FoundEvaluation:
                 + ", ".join(f"{run.id} ({run.stage})" for run in runs)
             )
         return _from_run(given, runs[0], folder)
-    from fpgan.revisions import commit_of, read_at_revision  # DVC takes a while to load
+    from fpgan.provenance.revisions import commit_of, read_at_revision  # DVC takes a while to load
 
     if commit := commit_of(given):
         record = read_at_revision(EVALUATION, given, folder)

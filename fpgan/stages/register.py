@@ -9,10 +9,10 @@ import numpy as np
 from fpgan.deployment.card import Card, model_card
 from fpgan.deployment.champion import judge
 from fpgan.deployment.formats import write_network
-from fpgan.digests import digest
 from fpgan.evaluation.record import Evaluation, load_evaluation
 from fpgan.layout import EVALUATION, REGISTERED, Branch, Trial
 from fpgan.params import Params
+from fpgan.provenance.digests import digest
 from fpgan.stages.evaluate import evaluated_files
 from fpgan.stages.find_networks import Candidate, find_candidates, is_sample
 from fpgan.stages.stage import run_stage

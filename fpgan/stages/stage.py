@@ -15,20 +15,20 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
-from fpgan.digests import Digested, digested
 from fpgan.errors import InputError
+from fpgan.files.writing import needing_room
 from fpgan.layout import CHECKPOINTS, LOCKS, RESULTS, Branch, Trial
 from fpgan.nested import flat_numbers
 from fpgan.params import Params
-from fpgan.pipeline_run import Above, pipeline_stage
-from fpgan.run_record import recorded_run, write_record
+from fpgan.provenance.digests import Digested, digested
+from fpgan.provenance.run_record import recorded_run, write_record
+from fpgan.provenance.working_tree import uncommitted_changes
 from fpgan.stages.headline import Headline, command_tags, labels_of
+from fpgan.stages.pipeline_run import Above, pipeline_stage
 from fpgan.tracking import Run, open_run, project_root
 from fpgan.tracking.pipeline import PARENT_TAG
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.loop import History
-from fpgan.working_tree import uncommitted_changes
-from fpgan.writing import needing_room
 
 RUN_ID = "run_id"
 UNCOMMITTED = "uncommitted.diff"

@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from fpgan.errors import InputError, Interrupted
 from fpgan.nested import flatten
+from fpgan.provenance.working_tree import commit_here
 from fpgan.tracking.journal import Event, Journal, Payload
 from fpgan.tracking.sending import check_credentials, reachable, send, send_waiting, waiting_folder
 from fpgan.tracking.sending import sync as sync
@@ -48,7 +49,6 @@ from fpgan.tracking.store import (
     store_name,
     use_store,
 )
-from fpgan.working_tree import commit_here
 
 SYSTEM_METRICS_SECONDS = 5
 RETRY_SECONDS = 30

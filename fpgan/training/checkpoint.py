@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from fpgan.writing import replacing
+from fpgan.files.writing import replacing
 
 KEPT = 2
 

@@ -18,10 +18,10 @@ from typing import Any
 import psutil
 
 from fpgan.errors import InputError, Interrupted
+from fpgan.provenance.working_tree import commit_here, uncommitted_changes
 from fpgan.tracking import project_root
 from fpgan.tracking.pipeline import create_pipeline_run, update_pipeline_run
 from fpgan.tracking.store import StoreLost
-from fpgan.working_tree import commit_here, uncommitted_changes
 
 SAME_START = 2.0  # seconds: a clock that is set shifts what a process says of its start
 SHORT_ID, SHORT_COMMIT = 8, 7

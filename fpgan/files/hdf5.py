@@ -7,7 +7,7 @@ from pathlib import Path
 
 import h5py
 
-from fpgan.writing import replacing
+from fpgan.files.writing import replacing
 
 
 class Quiet(io.FileIO):

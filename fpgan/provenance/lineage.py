@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from fpgan.digests import OURS, digested
-from fpgan.dvc_files import LockedStage, known_version, made_below, maker, md5
 from fpgan.errors import InputError
 from fpgan.nested import flatten
 from fpgan.params import Params
-from fpgan.run_record import NAME, recorded_run
+from fpgan.provenance.digests import OURS, digested
+from fpgan.provenance.dvc_files import LockedStage, known_version, made_below, maker, md5
+from fpgan.provenance.run_record import NAME, recorded_run
 from fpgan.tracking import LoggedRun, find_run, runs_by_id
 
 RUN_ID = re.compile(r"[0-9a-f]{6,32}", re.IGNORECASE)
@@ -91,7 +91,7 @@ class Tracing:
             return Origin(f"run {short}  (see above)")
         run = find_run(run_id)
         if run is None:
-            origin = Origin(f"run {short}", ["no longer in the MLflow store"])
+            origin = Origin(f"run {short}", ["not found in the MLflow store"])
             if made and (stage := maker(made)):
                 origin.sources.append(self.stage(stage, made, version))
             return origin

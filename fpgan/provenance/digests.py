@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from fpgan.dvc_files import known_version, md5
 from fpgan.errors import InputError
+from fpgan.provenance.dvc_files import known_version, md5
 
 OURS = "fpgan:"
 """Begins a digest that DVC does not know."""
