@@ -24,7 +24,7 @@ def project(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dvc") / "project"
     shutil.copytree(reproduced, folder, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts", ".fpgan"))
     git(folder, "checkout", "-q", ".")
-    command(folder, "dvc", "checkout", "-q", "-d", "dvc.yaml")
+    command(folder, "dvc", "checkout", "-q", "--force", "-d", "dvc.yaml")
     command(folder, "dvc", "remote", "add", "-d", "store", "../store")
     commit(folder, "Add a remote")
     return folder

@@ -9,9 +9,9 @@ import mlflow
 import pytest
 import yaml
 
-from fpgan import working_tree
 from fpgan.errors import InputError
 from fpgan.params import Params
+from fpgan.provenance import working_tree
 from fpgan.provenance.digests import OURS, digested
 from fpgan.provenance.lineage import lineage
 from fpgan.provenance.run_record import recorded_run

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from toy import all_runs, command, runs, update
 
+from fpgan.cli import app
 from fpgan.evaluation.protocols import PROTOCOLS
 from fpgan.evaluation.record import load_evaluation
 from fpgan.eyes import load_eyes
@@ -184,7 +185,21 @@ def test_a_changed_parameter_concerns_only_its_stages(
     assert set(status) == expected
 
 
-def test_the_users_own_data_leaves_the_sample_data_out(project: Path) -> None:
+AFTER_REAL_EYES = (
+    "prepare-mpiifacegaze",
+    "adapt",
+    "train-gaze --on adapted",
+    "train-gan",
+    "translate --direction s2r",
+    "translate --direction r2s",
+    "train-gaze --on translated",
+    "train-gaze --on real",
+    "evaluate",
+    "register",
+)
+
+
+def test_the_users_own_data_needs_no_gaze_labels(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An HDF5 file of real eyes without gaze labels: everything runs, and what needs labels is named."""
     text = (project / "params.yaml").read_text()
     own = project / "own.h5"
@@ -193,7 +208,10 @@ def test_the_users_own_data_leaves_the_sample_data_out(project: Path) -> None:
         for group in file.values():
             del group["gaze"]
     update(project, {"data": {"mpiifacegaze": "own.h5"}})
-    command(project, "dvc", "repro")
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    for stage in AFTER_REAL_EYES:  # in this process: ten others would take a minute to start
+        app(stage.split(), standalone_mode=False)
     assert "errors" not in json.loads(command(project, "dvc", "plots", "show", "--json"))
     (project / "params.yaml").write_text(text)
     scores = json.loads((project / "results/evaluate/metrics.json").read_text())
