@@ -126,13 +126,6 @@ def test_plots_of_two_revisions_lie_over_each_other(project: Path, strong: str) 
     assert all(share == pytest.approx(1, abs=0.01) for share in shares.values())
 
 
-def test_the_page_of_plots_needs_no_network(project: Path) -> None:
-    command(project, "dvc", "plots", "show")
-    page = (project / "dvc_plots/index.html").read_text()
-    assert page.count("vegaEmbed('#") == 5
-    assert "<script src" not in page
-
-
 def test_a_queue_of_four_by_two_workers(project: Path) -> None:
     before = {run.info.run_id for run in runs(project)}
     sweep = "train_gan.weights.cycle_real=1,2,5,20"
