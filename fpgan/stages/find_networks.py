@@ -121,7 +121,10 @@ def gaze_estimator(evaluation: Evaluation, trials: Sequence[Trial], example: NDA
     protocol = min(means, key=lambda name: means[name]) if means else "forward"
     least = least_error(trials, errors[protocol], PROTOCOLS[protocol].meaning)
     others = [spaced(name) for name in means if name != protocol]
-    better = f" On the test persons its kind errs less than {' and '.join(others)}." if others else ""
+    better = (
+        f" It was chosen over {' and '.join(others)} as it errs less on the test persons, so on others it "
+        "may err more than that."
+    )
     return Candidate(
         kind="gaze",
         weights=least.trial.gaze_net(ESTIMATORS[protocol]),
@@ -131,7 +134,7 @@ def gaze_estimator(evaluation: Evaluation, trials: Sequence[Trial], example: NDA
         purpose="Says where a real eye looks.",
         answer="float32 (N, 2): pitch and yaw in radians; up is pitch > 0, to the picture's left is yaw > 0",
         trained_on=EYES[ESTIMATORS[protocol]],
-        choice=least.choice + better,
+        choice=least.choice + (better if others else ""),
         scores=scores_of(evaluation, f"gaze_error_degrees/{protocol}/"),
         example=example,
     )
