@@ -6,8 +6,8 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,16 +42,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def stage(work: object) -> None:
+def opened(output: Path, belongs_to: Branch | Trial) -> AbstractContextManager[Stage]:
     params = Params()
-    with run_stage(
+    return run_stage(
         "train-gan",
         params,
         sections={"train_gan": params.train_gan},
         inputs={"eyes": Path("upstream/eyes.h5")},
-        output=Path("models/gan"),
+        output=output,
         description="A stage.",
-    ) as running:
+        belongs_to=belongs_to,
+    )
+
+
+def stage(work: object) -> None:
+    with opened(Path("models/gan"), Branch()) as running:
         assert callable(work)
         work(running)
 
@@ -134,19 +139,8 @@ def test_a_stage_is_run_by_one_process_at_a_time(project: Path) -> None:
     assert Path("models/gan/weights").read_text() == "first"
 
 
-@contextmanager
-def trial(seed: int) -> Iterator[Stage]:
-    params = Params()
-    with run_stage(
-        "train-gan",
-        params,
-        sections={"train_gan": params.train_gan},
-        inputs={"eyes": Path("upstream/eyes.h5")},
-        output=Path(f"models/gan/{seed}"),
-        description="A stage.",
-        belongs_to=Trial(Branch(), seed),
-    ) as running:
-        yield running
+def trial(seed: int) -> AbstractContextManager[Stage]:
+    return opened(Path(f"models/gan/{seed}"), Trial(Branch(), seed))
 
 
 def stay_in_a_stage(folder: Path, entered: Any) -> None:

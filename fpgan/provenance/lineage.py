@@ -96,9 +96,7 @@ class Tracing:
                 origin.sources.append(self.stage(stage, made, version))
             return origin
         origin = Origin(f"{run.tags.get('mlflow.runName', run.stage)}  run {short}", self._facts(run))
-        upstream = {
-            tag.removeprefix("upstream."): id for tag, id in run.tags.items() if tag.startswith("upstream.")
-        }
+        upstream = run.upstream
         for name, (path, version) in run.inputs.items():
             origin.sources.append(self.file(path, version, upstream.pop(name, None)))
         origin.sources += [self.run(other) for other in upstream.values()]

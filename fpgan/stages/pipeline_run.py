@@ -18,14 +18,15 @@ from typing import Any
 import psutil
 
 from fpgan.errors import InputError, Interrupted
+from fpgan.files.writing import replacing
 from fpgan.provenance.working_tree import commit_here, uncommitted_changes
+from fpgan.stages.headline import DOT
 from fpgan.tracking import project_root
 from fpgan.tracking.pipeline import create_pipeline_run, update_pipeline_run
 from fpgan.tracking.store import StoreLost
 
 SAME_START = 2.0  # seconds: a clock that is set shifts what a process says of its start
 SHORT_ID, SHORT_COMMIT = 8, 7
-DOT = " \N{MIDDLE DOT} "
 
 
 @dataclass
@@ -206,6 +207,5 @@ def _read(file: Path) -> Execution | None:
 
 
 def _write(file: Path, execution: Execution) -> None:
-    partial = file.with_suffix(".partial")
-    partial.write_text(json.dumps(asdict(execution)) + "\n", encoding="utf-8")
-    partial.replace(file)
+    with replacing(file) as partial:
+        partial.write_text(json.dumps(asdict(execution)) + "\n", encoding="utf-8")

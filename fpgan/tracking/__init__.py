@@ -32,18 +32,17 @@ from mlflow.tracking.context.registry import resolve_tags
 from numpy.typing import NDArray
 
 from fpgan.errors import InputError, Interrupted
-from fpgan.nested import flatten
 from fpgan.provenance.working_tree import commit_here
 from fpgan.tracking.journal import Event, Journal, Payload
 from fpgan.tracking.sending import check_credentials, reachable, send, send_waiting, waiting_folder
 from fpgan.tracking.sending import sync as sync
 from fpgan.tracking.store import (
-    MAX_PARAM_LENGTH,
     OFFLINE_TAG,
     StoredRun,
     StoreLost,
     answering,
     find_stored,
+    flat_params,
     open_stored,
     project_root,
     store_name,
@@ -80,9 +79,10 @@ class LoggedRun:
         return self.tags.get("git.commit")
 
     @property
-    def upstream(self) -> set[str]:
-        """Ids of the runs that made its inputs."""
-        return {value for tag, value in self.tags.items() if tag.startswith("upstream.")}
+    def upstream(self) -> dict[str, str]:
+        """Ids of the runs that made its inputs, by what those were to it."""
+        start = "upstream."
+        return {tag.removeprefix(start): id for tag, id in self.tags.items() if tag.startswith(start)}
 
 
 class Run:
@@ -240,7 +240,7 @@ def open_run(
             "resume": resume,
             "context": resolve_tags(),
             "tags": tags | _environment_tags(),
-            "params": {param: str(value)[:MAX_PARAM_LENGTH] for param, value in flatten(params, ".").items()},
+            "params": flat_params(params),
             "inputs": [[input_name, str(path), digest] for input_name, (path, digest) in inputs.items()],
         }
     )
@@ -335,7 +335,7 @@ def ancestors(run: LoggedRun, known: dict[str, LoggedRun | None]) -> set[str]:
     `known` keeps looked-up runs from one call to the next.
     """
     found: set[str] = set()
-    waiting = list(run.upstream)
+    waiting = list(run.upstream.values())
     while waiting:
         run_id = waiting.pop()
         if run_id in found:
@@ -345,7 +345,7 @@ def ancestors(run: LoggedRun, known: dict[str, LoggedRun | None]) -> set[str]:
             known[run_id] = find_run(run_id)
         if above := known[run_id]:
             found.add(above.id)
-            waiting.extend(above.upstream)
+            waiting.extend(above.upstream.values())
     return found
 
 

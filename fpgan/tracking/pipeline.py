@@ -9,12 +9,10 @@ import mlflow
 from mlflow.entities import Param, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
-from fpgan.nested import flatten
-from fpgan.tracking.store import MAX_PARAM_LENGTH, MAX_TAG_LENGTH, answering, experiment_id_of
+from fpgan.tracking.store import MAX_TAG_LENGTH, answering, experiment_id_of, flat_params
 
 PARENT_TAG = MLFLOW_PARENT_RUN_ID
 """Puts a run below another."""
-ONE_BATCH = 100  # params that MLflow takes at once
 
 
 def create_pipeline_run(experiment: str, name: str, *, tags: dict[str, str], params: dict[str, Any]) -> str:
@@ -25,9 +23,7 @@ def create_pipeline_run(experiment: str, name: str, *, tags: dict[str, str], par
     with answering():
         client = mlflow.MlflowClient()
         run_id: str = client.create_run(experiment_id_of(experiment), tags=tags, run_name=name).info.run_id
-        flat = [Param(key, str(value)[:MAX_PARAM_LENGTH]) for key, value in flatten(params, ".").items()]
-        for first in range(0, len(flat), ONE_BATCH):
-            client.log_batch(run_id, params=flat[first : first + ONE_BATCH])
+        client.log_batch(run_id, params=[Param(key, value) for key, value in flat_params(params).items()])
     return run_id
 
 

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import mlflow
@@ -22,6 +23,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_I
 from sqlalchemy.exc import OperationalError
 
 from fpgan.errors import InputError, causes
+from fpgan.nested import flatten
 from fpgan.tracking.journal import Event, Payload
 from fpgan.tracking.views import saved_views
 
@@ -261,6 +263,11 @@ def open_stored(event: Event, offline_id: str | None = None) -> StoredRun:
         if event["inputs"] and not (former and former.inputs.dataset_inputs):
             client.log_inputs(run_id, [_dataset(*given) for given in event["inputs"]])
     return StoredRun(run_id, fresh=not (former or offline_id))
+
+
+def flat_params(params: dict[str, Any]) -> dict[str, str]:
+    """Nested parameters as MLflow takes them."""
+    return {name: str(value)[:MAX_PARAM_LENGTH] for name, value in flatten(params, ".").items()}
 
 
 def experiment_id_of(name: str) -> str:
