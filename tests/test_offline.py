@@ -24,7 +24,8 @@ import sqlalchemy
 import fpgan.tracking
 from fpgan.errors import InputError, Unavailable
 from fpgan.tracking import Run, ancestors, find_run, open_run, runs_by_id, sync
-from fpgan.tracking.store import StoredRun
+from fpgan.tracking.pipeline import begin_pipeline_run, update_pipeline_run
+from fpgan.tracking.store import PARENT_TAG, StoredRun, experiment_id_of
 
 STEPS = 6
 PICTURE = np.arange(12, dtype=np.uint8).reshape(3, 4)
@@ -171,17 +172,21 @@ def test_what_a_server_missed_is_sent_once(
         log(again, 3, STEPS)
         finish(again, project)
     assert again.id == absent.id
+    pipeline = begin_pipeline_run("fpgan", "dvc repro", description="", tags={"stage": "pipeline"}, params={})
+    with opened("below", **{PARENT_TAG: pipeline}) as below:
+        pass
+    update_pipeline_run(pipeline, status="FINISHED", name="dvc repro · 3.7 deg", note="Stages: train-gan")
     assert time.monotonic() - began < 20, "a server that is away does not slow training down"
     told = capsys.readouterr().err
     assert f"warning: the MLflow store {server.uri} does not answer (Connection refused)" in told
     assert "`fpgan sync` sends them" in told
-    with pytest.raises(Unavailable, match="1 runs still wait"):
+    with pytest.raises(Unavailable, match="3 runs still wait"):
         sync()
     with next(project.glob(".fpgan/offline/*.jsonl")).open("a") as journal:
         journal.write('{"kind": "tag", "na')  # the machine stopped here
 
     server.start()
-    assert "events of 1 runs that waited have been sent" in sync()
+    assert "events of 3 runs that waited have been sent" in sync()
     assert sync() == "nothing waits"
     with opened("whole", upstream=absent.id) as whole:
         log(whole, 0, STEPS)
@@ -200,6 +205,14 @@ def test_what_a_server_missed_is_sent_once(
         pass
     assert "events of 1 runs that waited have been sent" in capsys.readouterr().err
     assert not list(project.glob(".fpgan/offline/*"))
+
+    begun, stage = find_run(pipeline), find_run(below.id)
+    assert begun is not None
+    assert stage is not None
+    assert begun.status == "FINISHED"
+    assert begun.tags["mlflow.runName"] == "dvc repro · 3.7 deg"
+    assert begun.tags["mlflow.note.content"] == "Stages: train-gan"
+    assert stage.tags[PARENT_TAG] == begun.id
 
     found = find_run(absent.id)
     assert found is not None
@@ -327,3 +340,20 @@ def test_ancestors_are_found_by_the_ids_their_outputs_name(project: Path) -> Non
     found = find_run(below.id)
     assert found is not None
     assert above.id in ancestors(found, {})
+
+
+def test_an_experiment_made_elsewhere_gets_our_views(project: Path) -> None:
+    with opened("first"):
+        pass
+    mlflow.create_experiment("theirs")
+    experiment_id_of("theirs")
+    ours, theirs = (mlflow.get_experiment_by_name(name) for name in ("fpgan", "theirs"))
+    assert ours is not None
+    assert theirs is not None
+    assert set(theirs.tags) == set(ours.tags) >= {"mlflow.sharedViewState.stages"}
+    made = theirs.tags["mlflow.sharedViewState.stages"]
+    mlflow.MlflowClient().set_experiment_tag(theirs.experiment_id, "mlflow.sharedViewState.stages", "changed")
+    experiment_id_of("theirs")
+    kept = mlflow.get_experiment_by_name("theirs")
+    assert kept is not None
+    assert kept.tags["mlflow.sharedViewState.stages"] == "changed" != made

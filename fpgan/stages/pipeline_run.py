@@ -22,8 +22,7 @@ from fpgan.files.writing import replacing
 from fpgan.provenance.working_tree import commit_here, uncommitted_changes
 from fpgan.stages.headline import DOT
 from fpgan.tracking import project_root
-from fpgan.tracking.pipeline import create_pipeline_run, update_pipeline_run
-from fpgan.tracking.store import StoreLost
+from fpgan.tracking.pipeline import begin_pipeline_run, update_pipeline_run
 
 SAME_START = 2.0  # seconds: a clock that is set shifts what a process says of its start
 SHORT_ID, SHORT_COMMIT = 8, 7
@@ -40,10 +39,8 @@ class Execution:
     """When that was started, in seconds since the epoch."""
     title: str
     """The command and, but for the default one, the pipeline: 'dvc repro', 'dvc repro ablation'."""
-    command: str
-    """In full."""
-    commit: str
-    """In words, with whether there were uncommitted changes."""
+    description: str
+    """The command in full, and the commit, with whether there were uncommitted changes; markdown."""
     stages: list[str] = field(default_factory=list)
     """Those that have been begun, in order."""
     outcome: str = ""
@@ -65,7 +62,7 @@ class Execution:
     @property
     def note(self) -> str:
         """Two lines of markdown."""
-        return f"`{self.command}` {self.commit}  \nStages: {', '.join(self.stages)}"
+        return f"{self.description}  \nStages: {', '.join(self.stages)}"
 
     @property
     def lives(self) -> bool:
@@ -105,16 +102,12 @@ def pipeline_stage(stage: str, *, experiment: str, params: dict[str, Any]) -> It
     folder = project_root() / ".fpgan" / "pipelines"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{platform.node()}-{process.pid}.json"
-    try:
-        _close_abandoned(folder)
-        execution = _read(file) or _begin(process, experiment, params)
-        execution.stages.append(stage)
-        execution.running = stage
-        _write(file, execution)
-        execution.update("RUNNING")
-    except StoreLost:  # the stage's own run tells of it
-        yield Above(None)
-        return
+    _close_abandoned(folder)
+    execution = _read(file) or _begin(process, experiment, params)
+    execution.stages.append(stage)
+    execution.running = stage
+    _write(file, execution)
+    execution.update("RUNNING")
     above = Above(execution.run_id)
     try:
         yield above
@@ -134,7 +127,7 @@ def pipeline_stage(stage: str, *, experiment: str, params: dict[str, Any]) -> It
 
 
 def _end(execution: Execution) -> None:
-    with suppress(StoreLost, InputError):  # the next stage tells it
+    with suppress(InputError):  # the next stage tells it
         execution.update("FAILED" if execution.failed else "KILLED" if execution.stopped else "FINISHED")
 
 
@@ -175,9 +168,10 @@ def _begin(process: psutil.Process, experiment: str, params: dict[str, Any]) -> 
         words += f", experiment {name}"
     called = " ".join(["dvc", *takewhile(str.isalpha, arguments)])  # dvc repro; dvc exp run
     tags |= {"mlflow.source.name": called, "mlflow.source.type": "LOCAL"}
-    run_id = create_pipeline_run(experiment, called, tags=tags, params=params)
+    description = f"`{command}` {words}"
+    run_id = begin_pipeline_run(experiment, called, description=description, tags=tags, params=params)
     title = f"{called} {Path(tags['dvc.pipeline']).parent.name}".rstrip()
-    return Execution(run_id, process.pid, process.create_time(), title, command, words)
+    return Execution(run_id, process.pid, process.create_time(), title, description)
 
 
 def _pipeline_file(arguments: list[str]) -> str:

@@ -26,7 +26,7 @@ from fpgan.provenance.working_tree import uncommitted_changes
 from fpgan.stages.headline import Headline, command_tags, labels_of
 from fpgan.stages.pipeline_run import Above, pipeline_stage
 from fpgan.tracking import Run, open_run, project_root
-from fpgan.tracking.pipeline import PARENT_TAG
+from fpgan.tracking.store import PARENT_TAG
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.loop import History
 

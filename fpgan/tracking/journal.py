@@ -76,6 +76,11 @@ class Journal:
         """The store the events are for; None where there are none."""
         return next((line["store"] for line in self._lines()), None)
 
+    @property
+    def began(self) -> int:
+        """When the first event was, in milliseconds; 0 where there are none."""
+        return next((event["time"] for event in self._lines()[1:]), 0)
+
     def __len__(self) -> int:
         return max(0, len(self._lines()) - 1)
 

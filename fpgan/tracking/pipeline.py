@@ -3,40 +3,84 @@
 from __future__ import annotations
 
 import time
+import uuid
 from typing import Any
 
-import mlflow
-from mlflow.entities import Param, RunTag
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
-from fpgan.tracking.store import MAX_TAG_LENGTH, answering, experiment_id_of, flat_params
+from fpgan.tracking.journal import Event, Journal
+from fpgan.tracking.sending import check_credentials, waiting_folder
+from fpgan.tracking.store import (
+    StoredRun,
+    StoreLost,
+    answering,
+    find_stored,
+    flat_params,
+    open_stored,
+    store_name,
+)
 
-PARENT_TAG = MLFLOW_PARENT_RUN_ID
-"""Puts a run below another."""
 
+def begin_pipeline_run(
+    experiment: str, name: str, *, description: str, tags: dict[str, str], params: dict[str, Any]
+) -> str:
+    """Begins a run that no process holds open; returns its id, one of its own where the store is away.
 
-def create_pipeline_run(experiment: str, name: str, *, tags: dict[str, str], params: dict[str, Any]) -> str:
-    """Begins a run that no process holds open; returns its id.
-
-    Raises StoreLost and InputError as `answering` does.
+    Raises InputError when the store is none or refuses the credentials.
     """
-    with answering():
-        client = mlflow.MlflowClient()
-        run_id: str = client.create_run(experiment_id_of(experiment), tags=tags, run_name=name).info.run_id
-        client.log_batch(run_id, params=[Param(key, value) for key, value in flat_params(params).items()])
-    return run_id
+    opening = {
+        "kind": "open",
+        "time": _now(),
+        "experiment": experiment,
+        "name": name,
+        "description": description,
+        "key": f"pipeline-{uuid.uuid4().hex}",
+        "resume": None,
+        "context": tags,
+        "tags": {},
+        "params": flat_params(params),
+        "inputs": [],
+    }
+    try:
+        return open_stored(opening).id
+    except StoreLost as error:
+        check_credentials(error)
+    journal = Journal(waiting_folder(), uuid.uuid4().hex)
+    _keep(journal, [opening])
+    return journal.id
 
 
 def update_pipeline_run(run_id: str, *, status: str, name: str, note: str) -> None:
     """Says how far the pipeline has come; any status but RUNNING ends the run, now.
 
-    Raises StoreLost and InputError as `answering` does.
+    While the store is away, or earlier events wait for it, these do too. Raises InputError when the store
+    refuses them.
     """
-    with answering():
-        client = mlflow.MlflowClient()
-        tags = [RunTag(MLFLOW_RUN_NAME, name), RunTag(MLFLOW_RUN_NOTE, note[:MAX_TAG_LENGTH])]
-        client.log_batch(run_id, tags=tags)
-        if status == "RUNNING":
-            client.update_run(run_id, status=status)
-        else:
-            client.set_terminated(run_id, status, round(time.time() * 1000))
+    events: list[Event] = [
+        {"kind": "tag", "time": _now(), "name": MLFLOW_RUN_NAME, "value": name},
+        {"kind": "tag", "time": _now(), "name": MLFLOW_RUN_NOTE, "value": note},
+        {"kind": "end", "time": _now(), "status": status},
+    ]
+    journal = Journal(waiting_folder(), run_id)
+    if not journal.path.exists():
+        try:
+            with answering():
+                found = find_stored(run_id)
+            if found is not None:
+                stored = StoredRun(found.info.run_id, fresh=True)
+                for event in events:
+                    stored.take(event, None)
+            return
+        except StoreLost:
+            pass
+    _keep(journal, events)
+
+
+def _keep(journal: Journal, events: list[Event]) -> None:
+    for event in events:
+        journal.append(event, None, store_name())
+    journal.lock.release()
+
+
+def _now() -> int:
+    return round(time.time() * 1000)

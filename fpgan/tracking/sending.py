@@ -67,8 +67,9 @@ class Sent:
 def send_waiting() -> Sent:
     """Sends the events that wait for the store in use, but for those of runs that go on elsewhere."""
     sent = Sent()
-    for path in sorted(waiting_folder().glob("*.jsonl"), key=lambda path: path.stat().st_mtime):
-        journal = Journal(path.parent, path.stem)
+    journals = [Journal(path.parent, path.stem) for path in waiting_folder().glob("*.jsonl")]
+    for journal in sorted(journals, key=lambda journal: journal.began):  # a pipeline's before its stages'
+        path = journal.path
         try:
             journal.lock.acquire(blocking=False)
         except Timeout:

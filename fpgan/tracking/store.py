@@ -36,6 +36,8 @@ MAX_TAG_LENGTH = 5000
 MAX_DIGEST_LENGTH = 36
 KEY_TAG = "fpgan.key"
 OFFLINE_TAG = "fpgan.offline_id"
+PARENT_TAG = MLFLOW_PARENT_RUN_ID
+"""Puts a run below another."""
 PICTURE_FILE = re.compile(r"(?P<name>.+)\+step\+(?P<step>\d+)\+.+\.webp")  # as MLflow names them
 UNAUTHORIZED, LATER = (401, 403), (408, 429)  # HTTP
 
@@ -189,7 +191,7 @@ class StoredRun:
         mlflow.log_artifact(str(payload), event["folder"], run_id=self.id)
 
     def _take_tag(self, event: Event, payload: Payload) -> None:
-        self.client.set_tag(self.id, event["name"], event["value"])
+        self.client.set_tag(self.id, event["name"], event["value"][:MAX_TAG_LENGTH])
 
     def _take_warning(self, event: Event, payload: Payload) -> None:
         lines = self.client.get_run(self.id).data.tags.get("warnings", "").splitlines()
@@ -205,7 +207,7 @@ class StoredRun:
         run_id = self.client.create_run(
             experiment,
             start_time=event["time"],
-            tags=event["tags"] | {MLFLOW_PARENT_RUN_ID: self.id},
+            tags=event["tags"] | {PARENT_TAG: self.id},
             run_name=name,
         ).info.run_id
         self.client.log_batch(
@@ -216,11 +218,14 @@ class StoredRun:
         self.client.set_terminated(run_id, end_time=event["time"])
 
     def _children(self, experiment: str, name: str) -> list[mlflow.entities.Run]:
-        below = self.client.search_runs([experiment], f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self.id}'")
+        below = self.client.search_runs([experiment], f"tags.`{PARENT_TAG}` = '{self.id}'")
         return [run for run in below if run.info.run_name == name]
 
     def _take_end(self, event: Event, payload: Payload) -> None:
-        self.client.set_terminated(self.id, event["status"], event["time"])
+        if event["status"] == "RUNNING":
+            self.client.update_run(self.id, status="RUNNING")
+        else:
+            self.client.set_terminated(self.id, event["status"], event["time"])
 
     def monitor(self) -> SystemMetricsMonitor:
         """Logs what the machine does, in a thread, until `finish()`, or until the store is lost."""
@@ -243,6 +248,10 @@ def open_stored(event: Event, offline_id: str | None = None) -> StoredRun:
         again = None if resumed else _active(offline_id)
         resumed = resumed or (None if again else _unfinished(experiment_id, event["key"]))
         tags = event["tags"] | {KEY_TAG: event["key"]} | ({"resumed": "true"} if resumed else {})
+        if above := _active(
+            tags.get(PARENT_TAG)
+        ):  # it has another id now, if it was begun while the store was away
+            tags[PARENT_TAG] = above.info.run_id
         if former := resumed or again:
             run_id = former.info.run_id
             client.update_run(run_id, status="RUNNING")
@@ -271,10 +280,15 @@ def flat_params(params: dict[str, Any]) -> dict[str, str]:
 
 
 def experiment_id_of(name: str) -> str:
-    """The id of an experiment, which is made where there is none."""
+    """The id of an experiment, which is made where there is none; it gets the views of ours that it lacks."""
     location = (project_root() / "mlartifacts" / name).as_uri() if use_store() else None
-    if mlflow.get_experiment_by_name(name) is None:
+    found = mlflow.get_experiment_by_name(name)
+    if found is None:
         mlflow.create_experiment(name, artifact_location=location, tags=saved_views())
+    else:
+        for tag, view in saved_views().items():
+            if tag not in found.tags:
+                mlflow.MlflowClient().set_experiment_tag(found.experiment_id, tag, view)
     return mlflow.set_experiment(name).experiment_id
 
 
