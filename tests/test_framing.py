@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fpgan.datasets.mpiifacegaze import prepare_mpiifacegaze
 from fpgan.datasets.unityeyes import prepare_unityeyes
 from fpgan.eyes import Eyes, load_eyes
-from fpgan.framing import compare, find_irises, grey_pictures, measure_framing
+from fpgan.inspection.framing import compare, find_irises, grey_pictures, measure_framing
 from fpgan.params import EyePicture, PrepareMPIIFaceGaze, PrepareUnityEyes
 
 

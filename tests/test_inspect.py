@@ -17,10 +17,10 @@ from fpgan.datasets.survey import survey
 from fpgan.datasets.unityeyes import prepare_unityeyes
 from fpgan.errors import InputError
 from fpgan.eyes import Eyes, load_eyes, save_eyes
-from fpgan.framing import Framing, Irises, compare, find_irises, grey_pictures, measure_framing
 from fpgan.gaze import mirror
-from fpgan.inspection import angle_problems, gaze_problems, landmark_problems
-from fpgan.inspection_report import compare_in_words
+from fpgan.inspection.findings import angle_problems, gaze_problems, landmark_problems
+from fpgan.inspection.framing import Framing, Irises, compare, find_irises, grey_pictures, measure_framing
+from fpgan.inspection.report import compare_in_words
 from fpgan.params import EyePicture, Params, PrepareMPIIFaceGaze, PrepareUnityEyes
 from fpgan.stages.fit_crop import fit_crop
 from fpgan.stages.inspect import inspect, look

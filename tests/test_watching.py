@@ -13,7 +13,7 @@ from fpgan.gaze import angular_error
 from fpgan.networks.generator import Generator
 from fpgan.training.gan import TASK_METRIC
 from fpgan.training.gan_networks import Generators
-from fpgan.watching import GRID_EYES, WATCHED_EYES, Watch, spread
+from fpgan.training.watching import GRID_EYES, WATCHED_EYES, Watch, spread
 
 SYNTHETIC, REAL = draw_eyes(24, seed=0), draw_eyes(20, seed=1, ground=110, disc=20)
 

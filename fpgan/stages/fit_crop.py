@@ -10,9 +10,9 @@ from fpgan.datasets.survey import recognize, survey
 from fpgan.datasets.unityeyes import prepare_unityeyes
 from fpgan.errors import InputError
 from fpgan.eyes import Eyes, load_eyes
-from fpgan.framing import WIDTH, Comparison, Framing, compare, measure_framing
-from fpgan.inspection_figure import comparison_figure
-from fpgan.inspection_report import HEIGHT_ACCURACY, PLACE_ACCURACY, compare_in_words, fit_report
+from fpgan.inspection.figure import comparison_figure
+from fpgan.inspection.framing import WIDTH, Comparison, Framing, compare, measure_framing
+from fpgan.inspection.report import HEIGHT_ACCURACY, PLACE_ACCURACY, compare_in_words, fit_report
 from fpgan.layout import RESULTS
 from fpgan.params import Params, PrepareUnityEyes
 

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from fpgan.datasets.survey import Survey, survey
 from fpgan.eyes import Eyes
-from fpgan.framing import Framing, compare, measure_framing
-from fpgan.inspection import notes, problems
-from fpgan.inspection_figure import comparison_figure, inspection_figure
-from fpgan.inspection_report import compare_in_words, comparison_report, inspection_report, summary
+from fpgan.inspection.figure import comparison_figure, inspection_figure
+from fpgan.inspection.findings import notes, problems
+from fpgan.inspection.framing import Framing, compare, measure_framing
+from fpgan.inspection.report import compare_in_words, comparison_report, inspection_report, summary
 from fpgan.params import Params
 from fpgan.stages.progress import progress_bar
 

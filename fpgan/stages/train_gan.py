@@ -21,7 +21,7 @@ from fpgan.training.gan_networks import FeatureNetworks, build_networks, generat
 from fpgan.training.loop import History
 from fpgan.training.precision import choose_precision
 from fpgan.training.recorder import Silent
-from fpgan.watching import Watch
+from fpgan.training.watching import Watch
 
 
 def train_gan_stage(params: Params, trial: Trial) -> str:

@@ -17,7 +17,7 @@ from scipy.stats import spearmanr
 from fpgan.datasets.report import SHOWN
 from fpgan.datasets.survey import Survey
 from fpgan.eyes import Eyes
-from fpgan.framing import Irises, labelled_irises
+from fpgan.inspection.framing import Irises, labelled_irises
 
 Array = NDArray[np.floating]
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from fpgan.datasets.survey import Survey
-from fpgan.framing import SCALE_ACCURACY, WIDTH, Comparison, Framing
-from fpgan.inspection import MPIIGAZE, angle_columns
+from fpgan.inspection.findings import MPIIGAZE, angle_columns
+from fpgan.inspection.framing import SCALE_ACCURACY, WIDTH, Comparison, Framing
 from fpgan.params import Params, PrepareUnityEyes
 
 PERSONS = 20  # named one by one

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from fpgan.datasets.survey import Survey
 from fpgan.eyes import Eyes
 from fpgan.figures.eyes import draw_eye
-from fpgan.framing import CENTERED_RADIUS, WIDTH, Comparison, Framing
-from fpgan.inspection import CONTRADICTS, FOLLOWS, MPIIGAZE, angle_columns, following
+from fpgan.inspection.findings import CONTRADICTS, FOLLOWS, MPIIGAZE, angle_columns, following
+from fpgan.inspection.framing import CENTERED_RADIUS, WIDTH, Comparison, Framing
 
 Array = NDArray[np.floating]
 

@@ -1,0 +1,1 @@
+"""Looking at eye sets: what seems wrong with their labels, and how eyes lie in their pictures."""
