@@ -7,32 +7,31 @@ Each round times, in turns and in one process so that a busy machine slows all a
 batch that already lies where it computes; a whole eye set, from HDF5 to HDF5; and a folder of PNG pictures.
 Printed are eyes a second, the median of the rounds, and the share of the bare rate: near 1, nothing but the
 generator takes time. The share by processor time counts all threads' work, and not that of other programs;
-on a GPU it says nothing. With onnxruntime and onnxscript installed, its rate on the CPU is printed too.
-`--bf16` tells how fast the generator is in bf16 and how many grey levels that changes.
+on a GPU it says nothing. On a processor the bare generator is ONNX Runtime's, as translation uses it, and
+PyTorch's rate is printed too. `--bf16` tells how fast PyTorch is in bf16, and how many grey levels that
+changes.
 
 Memory is the most that a process of its own held resident while it translated N and 10 N eyes.
 """
 
 import argparse
-import io
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import numpy as np
 import psutil
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from fpgan.datasets.pictures import PictureShape
 from fpgan.eyes import LANDMARKS, Eyes, EyeWriter
 from fpgan.networks.generator import Generator
+from fpgan.networks.onnx_runtime import InOnnxRuntime
 from fpgan.pictures import bytes_to_input, output_to_pictures, pictures_to_bytes
 from fpgan.training.distributed import default_device
 from fpgan.translation import translate_eye_set, translate_folder
@@ -82,7 +81,7 @@ def seconds(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - start, time.process_time() - began
 
 
-def bare(generator: Generator, inputs: Tensor, batches: int) -> Callable[[], None]:
+def bare(generator: nn.Module, inputs: Tensor, batches: int) -> Callable[[], None]:
     @torch.inference_mode()
     def run() -> None:
         for _ in range(batches):
@@ -91,7 +90,7 @@ def bare(generator: Generator, inputs: Tensor, batches: int) -> Callable[[], Non
     return run
 
 
-def in_bf16(generator: Generator, inputs: Tensor, batches: int) -> Callable[[], None]:
+def in_bf16(generator: nn.Module, inputs: Tensor, batches: int) -> Callable[[], None]:
     run = bare(generator, inputs, batches)
 
     def autocast() -> None:
@@ -99,26 +98,6 @@ def in_bf16(generator: Generator, inputs: Tensor, batches: int) -> Callable[[], 
             run()
 
     return autocast
-
-
-def in_onnx_runtime(generator: Generator, inputs: Tensor) -> Callable[[], NDArray[np.float32]] | None:
-    """A forward pass of ONNX Runtime on as many threads; None where it is not installed, or on a GPU."""
-    if default_device().type == "cuda" or not (find_spec("onnxruntime") and find_spec("onnxscript")):
-        return None
-    import onnxruntime
-
-    file = io.BytesIO()
-    batch = torch.export.Dim("batch", min=2)
-    program = torch.onnx.export(
-        generator, (inputs[:2],), dynamo=True, dynamic_shapes=({0: batch},), verbose=False
-    )
-    program.save(file)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(file.getvalue(), options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    array = inputs.numpy()
-    return lambda: session.run(None, {name: array})[0]
 
 
 def grey_levels(one: Tensor, other: Tensor) -> int:
@@ -144,8 +123,10 @@ def compare(name: str, batch_size: int, arguments: argparse.Namespace, folder: P
             shape = PictureShape(HEIGHT, WIDTH, color=False)
             translate_folder(generator, pictures, Path(made), shape, flip=False, batch_size=batch_size)
 
+    on_gpu = default_device().type == "cuda"
+    fastest = generator if on_gpu else InOnnxRuntime(generator)
     work: dict[str, Callable[[], object]] = {
-        "bare generator": bare(generator, inputs, batches),
+        "bare generator": bare(fastest, inputs, batches),
         "eye set": lambda: translate_eye_set(
             generator, folder / "eyes.h5", folder / "translated.h5", batch_size
         ),
@@ -158,9 +139,9 @@ def compare(name: str, batch_size: int, arguments: argparse.Namespace, folder: P
         with torch.inference_mode(), torch.autocast(default_device().type, dtype=torch.bfloat16):
             print(f"  bf16 changes up to {grey_levels(generator(inputs), plain)} grey levels")
         work["in bf16"] = in_bf16(generator, inputs, batches)
-    if session := in_onnx_runtime(generator, inputs):
-        print(f"  ONNX Runtime changes up to {grey_levels(torch.from_numpy(session()), plain)} grey levels")
-        work["ONNX Runtime"] = lambda: [session() for _ in range(batches)]
+    if not on_gpu:
+        print(f"  ONNX Runtime changes up to {grey_levels(fastest(inputs), plain)} grey levels")
+        work["PyTorch"] = bare(generator, inputs, batches)
     taken: dict[str, list[tuple[float, float]]] = {kind: [] for kind in work}
     for turn in range(arguments.rounds + 1):  # the first, in which libraries wake up, is not counted
         for kind, run in work.items():

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgan.errors import InputError
-from fpgan.files.hdf5 import new_hdf5
+from fpgan.files.hdf5 import new_hdf5, open_hdf5
 
 LANDMARKS = 18  # 8 on the eyelid margin, 8 on the iris edge, the iris centre, the eyeball centre
 LABELS = {"gaze": (2,), "head": (2,), "landmarks": (LANDMARKS, 2)}
@@ -92,13 +92,7 @@ def open_eyes(path: Path) -> Iterator[h5py.File]:
     groups, or a dataset is missing, of the wrong type or shape, of another length than the pictures, not
     written in full, or not in this file: HDF5 can name any file for any part.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a prepared eye set (HDF5)")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path}: not a readable HDF5 file ({error})") from None
-    with file:
+    with open_hdf5(path, "a prepared eye set (HDF5)") as file:
         try:
             _check_layout(path, file)
         except DAMAGED as error:

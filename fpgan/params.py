@@ -6,9 +6,9 @@ with the key's path, what it may be, and the nearest known key.
 
 import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -256,7 +256,7 @@ class TrainGAN(Section):
 
 
 Variant = dict[str, Any]
-"""What a variant of the GAN's training changes: keys of train_gan, nested as there."""
+"""What a variant of a training changes: keys of its section, nested as there."""
 
 
 class CrossPerson(Section):
@@ -265,7 +265,8 @@ class CrossPerson(Section):
     persons: list[str] = []
     """Those whom pipelines/cross_person leaves out, each in turn: tested on, and not trained on."""
     train_gan: Variant = {}
-    """What these trainings change, such as fewer steps."""
+    train_gaze: Variant = {}
+    """What these trainings change, such as fewer steps. What concerns no real person is trained as always."""
 
 
 class Translate(Section):
@@ -319,6 +320,9 @@ class Params(Section):
     tracking: Tracking = Tracking()
 
 
+Varied = TypeVar("Varied", bound=Section)
+
+
 def vary(params: Params, variant: str) -> Params:
     """The parameters of a variant of the ablation; raises InputError when there is none of that name."""
     if variant not in params.ablation:
@@ -335,6 +339,7 @@ def leave_out(params: Params, person: str) -> Params:
         update={
             "split": SplitParams.model_validate(split),
             "train_gan": _varied(params.train_gan, params.cross_person.train_gan),
+            "train_gaze": _varied(params.train_gaze, params.cross_person.train_gaze),
         }
     )
 
@@ -345,7 +350,7 @@ def adapted_to(params: Params, persons: Sequence[str]) -> list[str]:
     return [] if params.adapt.method == "none" else [person for person in persons if person not in apart]
 
 
-def _varied(section: TrainGAN, variant: Variant) -> TrainGAN:
+def _varied(section: Varied, variant: Variant) -> Varied:
     def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         return old | {
             key: merged(old[key], value)
@@ -354,7 +359,7 @@ def _varied(section: TrainGAN, variant: Variant) -> TrainGAN:
             for key, value in new.items()
         }
 
-    return TrainGAN.model_validate(merged(section.model_dump(), variant))
+    return type(section).model_validate(merged(section.model_dump(), variant))
 
 
 def load_params(path: Path, overrides: list[str] | None = None) -> Params:
@@ -376,22 +381,29 @@ def load_params(path: Path, overrides: list[str] | None = None) -> Params:
     overridden = set()
     for override in overrides or []:
         overridden.add(_apply_override(values, override))
-    named = ""  # what the errors' keys are under
+    named = ""  # what the errors' keys are under, and which section they are of
+    section: type[BaseModel] = Params
     try:
         params = Params.model_validate(values)
-        variants = {f"ablation.{name}.": changes for name, changes in params.ablation.items()}
-        variants["cross_person.train_gan."] = params.cross_person.train_gan
-        for prefix, changes in variants.items():
-            named = prefix
-            _varied(params.train_gan, changes)
+        for prefix, varied, changes in _variants(params):
+            named, section = prefix, type(varied)
+            _varied(varied, changes)
         return params
     except ValidationError as error:
         problems = []
         for detail in error.errors():
             key = named + ".".join(str(part) for part in detail["loc"])
             where = "--set" if key in overridden else f"{path}:{lines[key]}" if key in lines else str(path)
-            problems.append(f"{where}: {key}: {_explain(detail, TrainGAN if named else Params)}")
+            problems.append(f"{where}: {key}: {_explain(detail, section)}")
         raise InputError("\n".join(problems)) from None
+
+
+def _variants(params: Params) -> Iterator[tuple[str, Section, Variant]]:
+    """All variants: what the keys of each are under, the section it changes, and the changes."""
+    for name, changes in params.ablation.items():
+        yield f"ablation.{name}.", params.train_gan, changes
+    yield "cross_person.train_gan.", params.train_gan, params.cross_person.train_gan
+    yield "cross_person.train_gaze.", params.train_gaze, params.cross_person.train_gaze
 
 
 def _key_lines(node: yaml.Node | None, prefix: str = "") -> dict[str, int]:

@@ -56,12 +56,19 @@ def test_who_is_left_out_is_tested_alone() -> None:
 
 
 def test_trainings_without_a_person_may_take_fewer_steps(tmp_path: Path) -> None:
-    path = write(tmp_path, "train_gan: {steps: 9, tick: 3}\ncross_person: {train_gan: {steps: 4}}\n")
+    path = write(
+        tmp_path,
+        "train_gan: {steps: 9, tick: 3}\ntrain_gaze: {epochs: 8}\n"
+        "cross_person: {train_gan: {steps: 4}, train_gaze: {epochs: 2}}\n",
+    )
     params = load_params(path)
-    section = leave_out(params, "p03").train_gan
-    assert (section.steps, section.tick, params.train_gan.steps) == (4, 3, 9)
+    left_out = leave_out(params, "p03")
+    assert (left_out.train_gan.steps, left_out.train_gan.tick, params.train_gan.steps) == (4, 3, 9)
+    assert (left_out.train_gaze.epochs, params.train_gaze.epochs) == (2, 8)
     with pytest.raises(InputError, match=r":1: cross_person\.train_gan\.stepz: .*did you mean 'steps'"):
         load_params(write(tmp_path, "cross_person: {train_gan: {stepz: 4}}\n"))
+    with pytest.raises(InputError, match=r":1: cross_person\.train_gaze\.epoch: .*did you mean 'epochs'"):
+        load_params(write(tmp_path, "cross_person: {train_gaze: {epoch: 4}}\n"))
 
 
 def test_the_paper_preset_is_the_published_setting() -> None:

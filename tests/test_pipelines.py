@@ -200,7 +200,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     copy_pipelines(folder)
     values = yaml.safe_load((folder / "params.yaml").read_text())
     (folder / "params.yaml").write_text(
-        yaml.safe_dump(values | {"ablation": {}, "cross_person": {"persons": [], "train_gan": {}}})
+        yaml.safe_dump(
+            values | {"ablation": {}, "cross_person": {"persons": [], "train_gan": {}, "train_gaze": {}}}
+        )
     )
     update(folder, SMALLEST)
     real = replace(draw_eyes(36, seed=1, ground=110, disc=20), person=np.array(["p00", "p01", "p02"] * 12))

@@ -76,9 +76,10 @@ def test_a_translated_set_is_the_network_applied_to_every_eye(tmp_path: Path, eq
     assert generator.training
     after = load_eyes(tmp_path / "out.h5")
     before = eyes.image if equalized else equalize(eyes.image)
-    np.testing.assert_array_equal(after.image, translate_pictures(generator, before, batch_size=16))
     one_by_one = np.concatenate([translate_pictures(generator, eye[None]) for eye in before])
-    assert np.abs(after.image.astype(int) - one_by_one).max() <= 1  # sums of a batch may be in another order
+    differences = np.abs(after.image.astype(int) - one_by_one)
+    assert differences.max() <= 1  # sums of a batch, and of ONNX Runtime, may be in another order
+    assert differences.mean() < 0.001
     for label in ("gaze", "head", "landmarks", "person"):
         np.testing.assert_array_equal(getattr(after, label), getattr(eyes, label))
     with h5py.File(tmp_path / "out.h5") as file:

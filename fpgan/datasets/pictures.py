@@ -88,6 +88,8 @@ def fit_picture(picture: NDArray[np.uint8], shape: PictureShape) -> tuple[NDArra
     if shape.color != (picture.ndim == 3):
         code = cv2.COLOR_GRAY2RGB if shape.color else cv2.COLOR_RGB2GRAY
         picture = np.asarray(cv2.cvtColor(picture, code), np.uint8)
+    if (height, width) == (shape.height, shape.width):
+        return picture, False
     cut_width = min(width, height * shape.width / shape.height)
     cut_height = cut_width * shape.height / shape.width
     crop = Crop.around(np.array([width - 1, height - 1]) / 2, cut_width, cut_height)

@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -16,11 +15,11 @@ from fpgan.networks.deployed import Deployed
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
+from fpgan.networks.onnx_runtime import export_onnx
 from fpgan.networks.store import load_network
 
 Format = Literal["onnx", "pt2", "safetensors"]
 INPUT = "eyes"
-OPSET = 18
 ANSWERS: dict[type[nn.Module], str] = {Generator: "translations", GazeNet: "gaze", LandmarkNet: "landmarks"}
 
 
@@ -63,24 +62,9 @@ def check_shape(source: Path, network: nn.Module, shape: tuple[int, ...]) -> Non
 
 
 def write_onnx(network: nn.Module, shape: tuple[int, ...], output: Path) -> None:
-    """Writes the deployed form as ONNX: input 'eyes', output 'translations', 'gaze' or 'landmarks'.
-
-    By PyTorch's older exporter: the newer one gives the same answers, but takes 7 seconds a network where
-    this one takes half a second, and needs packages of its own.
-    """
-    answer = ANSWERS[type(network)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it is the older one, and that shapes it meets become constants
-        torch.onnx.export(
-            Deployed(network),
-            (_example(shape),),
-            output,
-            input_names=[INPUT],
-            output_names=[answer],
-            dynamic_axes={INPUT: {0: "N"}, answer: {0: "N"}},
-            opset_version=OPSET,
-            dynamo=False,
-        )
+    """Writes the deployed form as ONNX: input 'eyes', output 'translations', 'gaze' or 'landmarks'."""
+    axes = {INPUT: {0: "N"}, ANSWERS[type(network)]: {0: "N"}}
+    export_onnx(Deployed(network), _example(shape), output, axes)
 
 
 def write_pt2(network: nn.Module, shape: tuple[int, ...], output: Path) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fpgan.errors import InputError
 from fpgan.eyes import DAMAGED, LANDMARKS, Eyes, check_links, check_stored
-from fpgan.files.hdf5 import new_hdf5
+from fpgan.files.hdf5 import new_hdf5, open_hdf5
 
 FORMAT = "fpgan evaluation 1"
 DIRECTIONS = ("s2r", "r2s")
@@ -120,13 +120,7 @@ def load_evaluation(path: Path) -> Evaluation:
     Raises InputError, naming the file and what is wrong in it, when it is absent, is no such record, or a
     dataset is missing, damaged, of the wrong type or shape, or not in this file.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected the record of an evaluation (evaluation.h5)")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path}: not a readable HDF5 file ({error})") from None
-    with file:
+    with open_hdf5(path, "the record of an evaluation (evaluation.h5)") as file:
         try:
             return _read_evaluation(path, file)
         except (*DAMAGED, MemoryError) as error:  # or of a length that no memory holds

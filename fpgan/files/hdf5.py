@@ -1,4 +1,4 @@
-"""HDF5 files that are written whole or not at all."""
+"""HDF5 files: written whole or not at all, and read with what is wrong with them in words."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import h5py
 
+from fpgan.errors import InputError
 from fpgan.files.writing import replacing
 
 
@@ -48,3 +49,13 @@ def new_hdf5(path: Path) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
         with h5py.File(quiet, "w") as file:
             yield file, quiet.check
         quiet.check()
+
+
+def open_hdf5(path: Path, expected: str) -> h5py.File:
+    """A file to read, `expected` to be such and such; raises InputError when it is absent or not HDF5."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected {expected}")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise InputError(f"{path}: not a readable HDF5 file ({error})") from None

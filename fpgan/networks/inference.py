@@ -13,6 +13,7 @@ from fpgan.networks.domain_classifier import DomainClassifier
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
+from fpgan.networks.onnx_runtime import InOnnxRuntime
 from fpgan.networks.overlap import ahead, map_ahead
 from fpgan.pictures import bytes_to_input, output_to_pictures, pictures_to_bytes
 
@@ -55,8 +56,12 @@ def domain_features(network: DomainClassifier, pictures: NDArray[np.uint8]) -> N
 def stream_translations(
     generator: Generator, work: Iterable[Work], prepare: Callable[[Work], Batch[Item]]
 ) -> abc.Generator[tuple[Item, NDArray[np.uint8]], None, None]:
-    """Translations of the equalised pictures of each batch, with its item, as `stream_gaze` makes them."""
-    return _stream(generator, work, prepare, output_to_pictures)
+    """Translations of the equalised pictures of each batch, with its item, as `stream_gaze` makes them.
+
+    On a processor ONNX Runtime computes them; single grey levels may be rounded otherwise than by PyTorch.
+    """
+    network = InOnnxRuntime(generator) if _device(generator).type == "cpu" else generator
+    return _stream(network, work, prepare, output_to_pictures)
 
 
 def stream_gaze(
@@ -134,4 +139,4 @@ def _arrived(answer: Tensor, arrival: torch.cuda.Event | None) -> NDArray[Any]:
 
 
 def _device(network: nn.Module) -> torch.device:
-    return next(network.parameters()).device
+    return next(network.parameters(), torch.empty(0)).device
