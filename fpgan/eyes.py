@@ -311,7 +311,9 @@ class EyeWriter:
                 person = str(eyes.person[start])
                 room = BUFFERED_EYES - self.counts.get(person, 0) % BUFFERED_EYES
                 rows = eyes.select(slice(start, min(end, start + room)))
-                self._add(person, (rows.image, rows.gaze, rows.head, rows.landmarks))
+                # Copied: a few rows that wait would keep all the memory that they are part of.
+                parts = (rows.image, rows.gaze, rows.head, rows.landmarks)
+                self._add(person, tuple(part.copy() for part in parts))
                 start += len(rows)
 
     def _add(self, person: str, rows: tuple[NDArray, ...]) -> None:
