@@ -21,10 +21,10 @@ from fpgan.provenance.digests import OURS, digested
 from fpgan.provenance.dvc_files import LockedStage, known_version, made_below, maker, md5
 from fpgan.provenance.run_record import NAME, recorded_run
 from fpgan.tracking import LoggedRun, find_run, runs_by_id
+from fpgan.wording import SHORT_COMMIT, SHORT_ID
 
 RUN_ID = re.compile(r"[0-9a-f]{6,32}", re.IGNORECASE)
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
-SHORT_ID, SHORT_COMMIT = 8, 7
 WIDTH, FACT_WIDTH = 160, 96
 
 

@@ -17,8 +17,7 @@ from fpgan.params import Params
 from fpgan.stages.find_evaluations import FoundEvaluation, find_evaluation
 from fpgan.stages.headline import DOT, command_tags
 from fpgan.tracking import open_run
-
-SHORT_ID = 8
+from fpgan.wording import SHORT_ID
 
 
 def compare_evaluations(

@@ -23,9 +23,9 @@ from fpgan.provenance.working_tree import commit_here, uncommitted_changes
 from fpgan.stages.headline import DOT
 from fpgan.tracking import project_root
 from fpgan.tracking.pipeline import begin_pipeline_run, update_pipeline_run
+from fpgan.wording import SHORT_COMMIT, SHORT_ID
 
 SAME_START = 2.0  # seconds: a clock that is set shifts what a process says of its start
-SHORT_ID, SHORT_COMMIT = 8, 7
 
 
 @dataclass
