@@ -13,7 +13,7 @@ from fpgan.gaze import angular_error
 from fpgan.networks.generator import Generator
 from fpgan.training.gan import TASK_METRIC
 from fpgan.training.gan_networks import Generators
-from fpgan.training.watching import GRID_EYES, WATCHED_EYES, Watch, spread
+from fpgan.training.watching import GRID_COLUMNS, GRID_EYES, WATCHED_EYES, Watch, spread
 
 SYNTHETIC, REAL = draw_eyes(24, seed=0), draw_eyes(20, seed=1, ground=110, disc=20)
 
@@ -110,8 +110,12 @@ def test_the_grid_shows_eyes_their_translations_and_the_way_back(count: int) -> 
     ]
     grid = pictures[0][2]
     shown = min(count, GRID_EYES)
-    assert grid.shape == (3 * HEIGHT * 3, shown * WIDTH * 3)  # magnified three times
-    eyes, translated, back = (row[::3, ::3] for row in np.split(grid, 3))
+    lines = max(shown // GRID_COLUMNS, 1)
+    assert grid.shape == (lines * 3 * HEIGHT * 3, shown // lines * WIDTH * 3)  # magnified three times
+    blocks = np.split(grid[::3, ::3], lines)
+    eyes, translated, back = (
+        np.concatenate(rows, axis=1) for rows in zip(*(np.split(block, 3) for block in blocks), strict=True)
+    )
     assert {row.tobytes() for row in np.split(eyes, shown, axis=1)} <= {i.tobytes() for i in synthetic.image}
     for eye, there, returned in zip(
         *(np.split(row, shown, axis=1) for row in (eyes, translated, back)), strict=True
@@ -126,7 +130,8 @@ def test_colour_eyes_are_watched_in_colour() -> None:
     synthetic, real = (eyes.with_images(eyes.image[..., None].repeat(3, 3)) for eyes in (SYNTHETIC, REAL))
     see = Watch(synthetic, real, disc_features(), lambda step, name, grid: grids.append(grid))
     assert see(0, Generators(Identity(), Shift(2)))["r2s/landmark_drift_pixels"] == pytest.approx(2, abs=0.1)
-    assert grids[0].shape == (3 * HEIGHT * 3, GRID_EYES * WIDTH * 3, 3)
+    lines = GRID_EYES // GRID_COLUMNS
+    assert grids[0].shape == (lines * 3 * HEIGHT * 3, GRID_COLUMNS * WIDTH * 3, 3)
 
 
 def test_a_sample_of_many_eyes_is_watched() -> None:

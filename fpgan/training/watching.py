@@ -16,7 +16,7 @@ from fpgan.training.gan import TASK_METRIC
 from fpgan.training.gan_networks import FeatureNetworks, Generators
 
 WATCHED_EYES = 192
-GRID_EYES = 10
+GRID_EYES, GRID_COLUMNS = 10, 5
 
 
 class Watch:
@@ -47,8 +47,7 @@ class Watch:
             eyes = self.eyes[direction]
             translated = translate_pictures(there, eyes.image)
             returned = translate_pictures(back, translated)
-            grid = [pictures[:GRID_EYES] for pictures in (eyes.image, translated, returned)]
-            self.picture(step, f"translations/{direction}", tile(grid))
+            self.picture(step, f"translations/{direction}", grid(eyes.image, translated, returned))
             after = self._features(translated)
             kept = feature_preservation(eyes.image, translated, self.before[direction], after)
             scores |= {f"{direction}/{name}": value for name, value in kept._asdict().items()}
@@ -66,6 +65,13 @@ class Watch:
             TASK_METRIC: float(angular_error(translated.gaze, eyes.gaze)[known].mean()),
             "real/gaze_error_degrees": float(angular_error(self.before["r2s"].gaze, eyes.gaze)[known].mean()),
         }
+
+
+def grid(*rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """One picture of the first `GRID_EYES` of pictures (N, H, W[, 3]), each kind under the one before."""
+    whole = min(len(rows[0]), GRID_EYES) - GRID_COLUMNS
+    starts = range(0, max(whole, 0) + 1, GRID_COLUMNS)
+    return tile([pictures[start : start + GRID_COLUMNS] for start in starts for pictures in rows])
 
 
 def spread(eyes: Eyes) -> Eyes:
