@@ -51,8 +51,9 @@ def list_pictures(folder: Path) -> Iterator[str]:
         links = [name for name in folders if os.path.islink(os.path.join(path, name))]
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         pictures = [name for name in files if name.lower().endswith(ENDINGS)]
+        below = "" if Path(path) == folder else os.path.relpath(path, folder)
         for name in sorted(name for name in (*links, *pictures) if not name.startswith(".")):
-            yield os.path.normpath(os.path.join(os.path.relpath(path, folder), name))
+            yield os.path.join(below, name)
 
 
 def read_picture(root: Path, name: str) -> NDArray[np.uint8]:
