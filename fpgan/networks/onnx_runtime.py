@@ -23,6 +23,8 @@ class InOnnxRuntime(nn.Module):
         sizes = {0: "N", 2: "H", 3: "W"}
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
+        # Threads that wait do so idly: those that read and write need the processor.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "generator.onnx"
             example = torch.zeros(2, generator.channels, 32, 32)
