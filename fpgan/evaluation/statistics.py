@@ -72,13 +72,13 @@ class Comparison(NamedTuple):
         """The outcome in words."""
         lower = self.difference < 0
         low, high = (-self.high, -self.low) if lower else (self.low, self.high)
+        interval = f"({low:z.2f} to {high:z.2f})"
         if abs(self.difference) < NEGLIGIBLE:
-            start = "the same to two decimals"
-        else:
-            start = f"{'lower' if lower else 'higher'} by {abs(self.difference):.2f} degrees"
+            return f"the same to two decimals {interval}"
+        start = f"{'lower' if lower else 'higher'} by {abs(self.difference):.2f} degrees"
         more = "more" if self.more_than_noise else "no more"
         persons = f"; lower for {self.improved} of {self.persons} persons" if self.over == "persons" else ""
-        return f"{start} ({low:.2f} to {high:.2f}), {more} than noise{persons}"
+        return f"{start} {interval}, {more} than noise{persons}"
 
     @property
     def caveats(self) -> list[str]:
