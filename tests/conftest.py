@@ -7,6 +7,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 import multiprocessing
+import shutil
 from dataclasses import replace
 from multiprocessing.context import ForkServerContext
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from filelock import FileLock
 from hypothesis import settings
 from toy import reproduce
 from xdist.scheduler import LoadFileScheduling
@@ -97,9 +99,9 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-SHARING = ("test_readme.py", "test_pipeline.py", "test_dvc.py")
-"""What shares `reproduced`, which takes a minute to make: in one process of several, begun first, and in this
-order, as the later ones change it."""
+SHARING = ("test_readme.py", "test_pipeline.py")
+"""What uses `reproduced`, which takes a minute to make: in one process of several, begun first, and in this
+order, as the later one changes it."""
 
 
 class FileByFile(LoadFileScheduling):
@@ -120,11 +122,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project at a small size, its pipeline killed once in train-gan, run to its end and committed."""
-    folder = tmp_path_factory.mktemp("reproduced")
-    reproduce(folder)
+def made_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all processes share: in it `reproduced`, and a copy of that, `pristine`, made once."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "shared"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            (folder / "reproduced").mkdir(parents=True)
+            reproduce(folder / "reproduced")
+            shutil.copytree(folder / "reproduced", folder / "pristine", symlinks=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def reproduced(made_once: Path) -> Path:
+    """The project at a small size, its pipeline killed once in train-gan, run to its end and committed."""
+    return made_once / "reproduced"
+
+
+@pytest.fixture(scope="session")
+def pristine(made_once: Path) -> Path:
+    """A copy of `reproduced` that no test changes."""
+    return made_once / "pristine"
 
 
 @pytest.fixture(autouse=True)

@@ -19,10 +19,10 @@ CURVES = {"Gaze estimators", "Losses of FP-GAN", "Gaze drift in translation", "L
 
 
 @pytest.fixture(scope="module")
-def project(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the small project, everything as committed and no run so far, with a remote folder."""
     folder = tmp_path_factory.mktemp("dvc") / "project"
-    shutil.copytree(reproduced, folder, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts", ".fpgan"))
+    shutil.copytree(pristine, folder, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts", ".fpgan"))
     git(folder, "checkout", "-q", ".")
     command(folder, "dvc", "checkout", "-q", "--force", "-d", "dvc.yaml")
     command(folder, "dvc", "remote", "add", "-d", "store", "../store")
