@@ -18,6 +18,7 @@ from fpgan.errors import InputError
 from fpgan.eyes import Eyes, EyeWriter, equalize, load_eyes, open_eyes, read_batches, save_eyes
 from fpgan.networks.generator import Generator
 from fpgan.networks.inference import translate_pictures
+from fpgan.networks.onnx_runtime import InOnnxRuntime
 from fpgan.networks.overlap import AHEAD, ahead, map_ahead
 from fpgan.translation import SHOWN, translate_eye_set
 
@@ -76,6 +77,8 @@ def test_a_translated_set_is_the_network_applied_to_every_eye(tmp_path: Path, eq
     assert generator.training
     after = load_eyes(tmp_path / "out.h5")
     before = eyes.image if equalized else equalize(eyes.image)
+    at_once = translate_pictures(InOnnxRuntime(generator), before, batch_size=16)
+    np.testing.assert_array_equal(after.image, at_once)
     one_by_one = np.concatenate([translate_pictures(generator, eye[None]) for eye in before])
     differences = np.abs(after.image.astype(int) - one_by_one)
     assert differences.max() <= 1  # sums of a batch, and of ONNX Runtime, may be in another order

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from fpgan.errors import InputError, Interrupted
 from fpgan.provenance.working_tree import commit_here
-from fpgan.tracking.journal import Event, Journal, Payload
+from fpgan.tracking.journal import Event, Journal, Payload, now
 from fpgan.tracking.sending import check_credentials, reachable, send, send_waiting, waiting_folder
 from fpgan.tracking.sending import sync as sync
 from fpgan.tracking.store import (
@@ -42,8 +42,8 @@ from fpgan.tracking.store import (
     StoreLost,
     answering,
     find_stored,
-    flat_params,
     open_stored,
+    opening,
     project_root,
     store_name,
     use_store,
@@ -92,9 +92,9 @@ class Run:
     opened then.
     """
 
-    def __init__(self, opening: Event) -> None:
+    def __init__(self, first: Event) -> None:
         self.stored: StoredRun | None = None
-        self.journal = Journal(waiting_folder(), opening["resume"] or uuid.uuid4().hex)
+        self.journal = Journal(waiting_folder(), first["resume"] or uuid.uuid4().hex)
         self._monitor = None
         self._retry_at = 0.0
         began = time.monotonic()
@@ -106,7 +106,7 @@ class Run:
             check_credentials(sent.lost)
             self._lose(sent.lost, began)
         self._waits = self._waits or self.journal.path.exists()
-        self._log(opening)
+        self._log(first)
 
     @property
     def id(self) -> str:
@@ -158,7 +158,7 @@ class Run:
 
     def _log(self, event: Event, payload: Payload = None) -> None:
         """Gives an event to the store, or to the journal while the store is away or earlier events wait."""
-        event |= {"time": round(time.time() * 1000)}
+        event |= {"time": now()}
         began = time.monotonic()
         if not self._waits:
             try:
@@ -231,18 +231,17 @@ def open_run(
     """
     mlflow.set_system_metrics_sampling_interval(SYSTEM_METRICS_SECONDS)
     run = Run(
-        {
-            "kind": "open",
-            "experiment": experiment,
-            "name": name,
-            "description": description,
-            "key": key,
-            "resume": resume,
-            "context": resolve_tags(),
-            "tags": tags | _environment_tags(),
-            "params": flat_params(params),
-            "inputs": [[input_name, str(path), digest] for input_name, (path, digest) in inputs.items()],
-        }
+        opening(
+            experiment,
+            name,
+            description=description,
+            key=key,
+            context=resolve_tags(),
+            tags=tags | _environment_tags(),
+            params=params,
+            inputs=inputs,
+            resume=resume,
+        )
     )
     try:
         yield run

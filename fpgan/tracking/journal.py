@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,11 @@ Event = dict[str, Any]
 """What is to be logged, as JSON can hold it: its `kind`, its `time` in milliseconds, and more by kind."""
 Payload = NDArray[np.uint8] | Path | None
 """What JSON cannot hold: a picture, or a file or folder."""
+
+
+def now() -> int:
+    """The time of an event."""
+    return round(time.time() * 1000)
 
 
 class Journal:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import Any
 
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
-from fpgan.tracking.journal import Event, Journal
+from fpgan.tracking.journal import Event, Journal, now
 from fpgan.tracking.sending import check_credentials, waiting_folder
 from fpgan.tracking.store import (
     StoredRun,
     StoreLost,
     answering,
     find_stored,
-    flat_params,
     open_stored,
+    opening,
     store_name,
 )
 
@@ -28,25 +27,23 @@ def begin_pipeline_run(
 
     Raises InputError when the store is none or refuses the credentials.
     """
-    opening = {
-        "kind": "open",
-        "time": _now(),
-        "experiment": experiment,
-        "name": name,
-        "description": description,
-        "key": f"pipeline-{uuid.uuid4().hex}",
-        "resume": None,
-        "context": tags,
-        "tags": {},
-        "params": flat_params(params),
-        "inputs": [],
-    }
+    first = opening(
+        experiment,
+        name,
+        description=description,
+        key=f"pipeline-{uuid.uuid4().hex}",
+        context=tags,
+        tags={},
+        params=params,
+        inputs={},
+        resume=None,
+    ) | {"time": now()}
     try:
-        return open_stored(opening).id
+        return open_stored(first).id
     except StoreLost as error:
         check_credentials(error)
     journal = Journal(waiting_folder(), uuid.uuid4().hex)
-    _keep(journal, [opening])
+    _keep(journal, [first])
     return journal.id
 
 
@@ -57,9 +54,9 @@ def update_pipeline_run(run_id: str, *, status: str, name: str, note: str) -> No
     refuses them.
     """
     events: list[Event] = [
-        {"kind": "tag", "time": _now(), "name": MLFLOW_RUN_NAME, "value": name},
-        {"kind": "tag", "time": _now(), "name": MLFLOW_RUN_NOTE, "value": note},
-        {"kind": "end", "time": _now(), "status": status},
+        {"kind": "tag", "time": now(), "name": MLFLOW_RUN_NAME, "value": name},
+        {"kind": "tag", "time": now(), "name": MLFLOW_RUN_NOTE, "value": note},
+        {"kind": "end", "time": now(), "status": status},
     ]
     journal = Journal(waiting_folder(), run_id)
     if not journal.path.exists():
@@ -80,7 +77,3 @@ def _keep(journal: Journal, events: list[Event]) -> None:
     for event in events:
         journal.append(event, None, store_name())
     journal.lock.release()
-
-
-def _now() -> int:
-    return round(time.time() * 1000)

@@ -234,6 +234,36 @@ class StoredRun:
         return monitor
 
 
+def opening(
+    experiment: str,
+    name: str,
+    *,
+    description: str,
+    key: str,
+    context: dict[str, str],
+    tags: dict[str, str],
+    params: dict[str, Any],
+    inputs: dict[str, tuple[Path, str]],
+    resume: str | None,
+) -> Event:
+    """The event that opens a run: of `context` are the tags that a run gone on with keeps from its beginning.
+
+    `params` may be nested; `inputs` are (path, digest) by name.
+    """
+    return {
+        "kind": "open",
+        "experiment": experiment,
+        "name": name,
+        "description": description,
+        "key": key,
+        "resume": resume,
+        "context": context,
+        "tags": tags,
+        "params": flat_params(params),
+        "inputs": [[input_name, str(path), digest] for input_name, (path, digest) in inputs.items()],
+    }
+
+
 def open_stored(event: Event, offline_id: str | None = None) -> StoredRun:
     """The run that an event of the kind 'open' begins, or goes on with, in whatever experiment it is.
 
@@ -248,9 +278,8 @@ def open_stored(event: Event, offline_id: str | None = None) -> StoredRun:
         again = None if resumed else _active(offline_id)
         resumed = resumed or (None if again else _unfinished(experiment_id, event["key"]))
         tags = event["tags"] | {KEY_TAG: event["key"]} | ({"resumed": "true"} if resumed else {})
-        if above := _active(
-            tags.get(PARENT_TAG)
-        ):  # it has another id now, if it was begun while the store was away
+        # One that was begun while the store was away has another id now.
+        if above := _active(tags.get(PARENT_TAG)):
             tags[PARENT_TAG] = above.info.run_id
         if former := resumed or again:
             run_id = former.info.run_id
