@@ -7,11 +7,11 @@ UI := http://127.0.0.1:5000/\#/experiments/1/runs?workflowType=machine_learning&
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test lint ui install clean
+.PHONY: help demo ablation cross-person test lint ui install clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 install: $(READY) ## Build the environment in .venv from the pinned versions
 
@@ -28,6 +28,20 @@ demo: $(READY) ## Run the whole pipeline on the built-in sample data
 	dvc repro
 	@fpgan report
 	@echo "Curves, translations by step and all parameters: make ui, then open $(UI)"
+
+ablation: $(READY) ## Train and compare the variants in params.yaml, two at a time or JOBS=N
+cross-person: $(READY) ## Leave out one person after another, two at a time or JOBS=N
+
+JOBS := 2
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+PIPELINE = pipelines/$(subst -,_,$@)/dvc.yaml
+
+ablation cross-person:
+	dvc repro
+	dvc stage list --name-only $(PIPELINE) | sed -n 's/.*:evaluate@//p' | \
+		OMP_NUM_THREADS=$$(( ($(CORES) + $(JOBS) - 1) / $(JOBS) )) xargs -P $(JOBS) -I{} \
+		dvc --wait-for-lock repro --single-item --glob '$(PIPELINE):*@{}-*' '$(PIPELINE):evaluate@{}'
+	dvc repro $(PIPELINE)
 
 test: $(READY) ## Pass the tests, the type checker and the linter
 	ruff check .

@@ -20,6 +20,8 @@ ELSEWHERE = {  # how commands begin that other tests run, and which
     "cp pipelines/paper.yaml": "test_the_paper_preset_is_the_published_setting",
     "dvc repro": "test_every_stage_is_one_finished_run_even_the_one_that_was_killed",
     "dvc repro pipelines/": "test_both_pipelines_run_to_their_tables",
+    "make ablation": "test_all_of_it_has_been_made",
+    "make cross-person": "test_both_pipelines_run_to_their_tables",
     "dvc checkout": "test_lineage_of_restored_results_leads_to_the_rendered_pictures",
     "dvc add": "test_raw_data_under_dvc_needs_one_command_and_its_path",
     "dvc remote add": "test_a_remote_like_s3_is_five_lines_and_its_secrets_stay_out_of_git",

@@ -1,8 +1,9 @@
 """One MLflow run above those of all stages that one `dvc repro` or `dvc exp run` executes.
 
 Nothing of ours lives as long as the pipeline does. What its stages have in common is the DVC process that
-starts them: a file named after it says which run is theirs. Each stage keeps the run's name, note and status
-up to date, so that it tells of the last stage when no more follow.
+starts them, or the xargs that starts several of these at a time: a file named after it says which run is
+theirs. Each stage keeps the run's name, note and status up to date, so that it tells of the last stage when
+no more follow.
 """
 
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from filelock import FileLock
 
 from fpgan.errors import InputError, Interrupted
 from fpgan.files.writing import replacing
@@ -34,7 +36,7 @@ class Execution:
 
     run_id: str
     pid: int
-    """Of the DVC process."""
+    """Of the process that executes it."""
     started: float
     """When that was started, in seconds since the epoch."""
     title: str
@@ -45,8 +47,8 @@ class Execution:
     """Those that have been begun, in order."""
     outcome: str = ""
     """Of the last one that has one."""
-    running: str = ""
-    """The stage that has not ended."""
+    running: list[str] = field(default_factory=list)
+    """Those that have not ended."""
     failed: str = ""
     """The first stage that failed."""
     stopped: str = ""
@@ -65,16 +67,23 @@ class Execution:
         return f"{self.description}  \nStages: {', '.join(self.stages)}"
 
     @property
+    def status(self) -> str:
+        """Of its run."""
+        if self.running:
+            return "RUNNING"
+        return "FAILED" if self.failed else "KILLED" if self.stopped else "FINISHED"
+
+    @property
     def lives(self) -> bool:
-        """Whether its DVC process does."""
+        """Whether its process does."""
         try:
             return abs(psutil.Process(self.pid).create_time() - self.started) < SAME_START
         except psutil.Error:
             return False
 
-    def update(self, status: str) -> None:
+    def update(self) -> None:
         """Writes it to the store."""
-        update_pipeline_run(self.run_id, status=status, name=self.name, note=self.note)
+        update_pipeline_run(self.run_id, status=self.status, name=self.name, note=self.note)
 
 
 @dataclass
@@ -95,63 +104,79 @@ def pipeline_stage(stage: str, *, experiment: str, params: dict[str, Any]) -> It
 
     The stage shows in its name; how the block ends, in its status.
     """
-    process = _dvc_process()
+    process = _executing_process()
     if process is None:
         yield Above(None)
         return
     folder = project_root() / ".fpgan" / "pipelines"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{platform.node()}-{process.pid}.json"
-    _close_abandoned(folder)
-    execution = _read(file) or _begin(process, experiment, params)
-    execution.stages.append(stage)
-    execution.running = stage
-    _write(file, execution)
-    execution.update("RUNNING")
+    one_at_a_time = FileLock(folder / ".lock")
+    with one_at_a_time:
+        _close_abandoned(folder)
+        execution = _read(file) or _begin(process, experiment, params)
+        execution.stages.append(stage)
+        execution.running.append(stage)
+        _write(file, execution)
+        execution.update()
     above = Above(execution.run_id)
+    failed = stopped = ""
     try:
         yield above
     except (Interrupted, KeyboardInterrupt):
-        execution.stopped = stage
+        stopped = stage
         raise
     except BaseException:
-        execution.failed = execution.failed or stage
+        failed = stage
         raise
     finally:
-        execution.running = ""
-        if above.resumed:
-            execution.stages[-1] += f" (goes on in run {above.resumed[:SHORT_ID]})"
-        execution.outcome = above.outcome or execution.outcome
-        _write(file, execution)
-        _end(execution)
+        with one_at_a_time:
+            execution = _read(file) or execution
+            execution.running.remove(stage)
+            if above.resumed:
+                goes_on = f"{stage} (goes on in run {above.resumed[:SHORT_ID]})"
+                execution.stages[execution.stages.index(stage)] = goes_on
+            execution.outcome = above.outcome or execution.outcome
+            execution.failed = execution.failed or failed
+            execution.stopped = stopped or execution.stopped
+            _write(file, execution)
+            _tell_end(execution)
 
 
-def _end(execution: Execution) -> None:
+def _tell_end(execution: Execution) -> None:
     with suppress(InputError):  # the next stage tells it
-        execution.update("FAILED" if execution.failed else "KILLED" if execution.stopped else "FINISHED")
+        execution.update()
 
 
-def _dvc_process() -> psutil.Process | None:
-    """The DVC process that started this stage."""
+def _executing_process() -> psutil.Process | None:
+    """The DVC process that started this stage, or the xargs that started that one and others."""
     if "DVC_STAGE" not in os.environ:
         return None
     try:
         ancestors = psutil.Process().parents()
     except psutil.Error:
         return None
-    return next((each for each in ancestors if _dvc_arguments(each) is not None), None)
+    for process, above in zip(ancestors, [*ancestors[1:], None], strict=True):
+        if _dvc_arguments(process) is not None:
+            return above if above and Path(_words(above)[0]).name == "xargs" else process
+    return None
 
 
 def _dvc_arguments(process: psutil.Process) -> list[str] | None:
     """What DVC was told; None when the process is another program."""
-    try:
-        words = process.cmdline()
-    except psutil.Error:
-        return None
-    for i, word in enumerate(words[:4]):  # dvc; python .../dvc; python -m dvc
+    words = _words(process)
+    for i, word in enumerate(words):  # dvc; python .../dvc; python -m dvc; xargs -P 2 dvc
         if Path(word).stem == "dvc":
             return words[i + 1 :]
     return None
+
+
+def _words(process: psutil.Process) -> list[str]:
+    """What it was started by, at least a word."""
+    try:
+        return process.cmdline() or [""]
+    except psutil.Error:
+        return [""]
 
 
 def _begin(process: psutil.Process, experiment: str, params: dict[str, Any]) -> Execution:
@@ -159,16 +184,17 @@ def _begin(process: psutil.Process, experiment: str, params: dict[str, Any]) -> 
     command = " ".join(["dvc", *arguments])
     commit, changes = commit_here(Path.cwd()), uncommitted_changes(Path.cwd())
     tags = {"stage": "pipeline", "dvc.command": command, "dvc.pipeline": _pipeline_file(arguments)}
-    words = "outside of git"
+    state = "outside of git"
     if commit:
         tags |= {"git.commit": commit, "git.dirty": str(bool(changes)).lower()}
-        words = f"at commit {commit[:SHORT_COMMIT]}{', with uncommitted changes' if changes else ''}"
+        state = f"at commit {commit[:SHORT_COMMIT]}{', with uncommitted changes' if changes else ''}"
     if name := os.environ.get("DVC_EXP_NAME"):
         tags["dvc.experiment"] = name
-        words += f", experiment {name}"
-    called = " ".join(["dvc", *takewhile(str.isalpha, arguments)])  # dvc repro; dvc exp run
+        state += f", experiment {name}"
+    words = (word for word in arguments if not word.startswith("-"))
+    called = " ".join(["dvc", *takewhile(str.isalpha, words)])  # dvc repro; dvc exp run
     tags |= {"mlflow.source.name": called, "mlflow.source.type": "LOCAL"}
-    description = f"`{command}` {words}"
+    description = f"`{command}` {state}"
     run_id = begin_pipeline_run(experiment, called, description=description, tags=tags, params=params)
     title = f"{called} {Path(tags['dvc.pipeline']).parent.name}".rstrip()
     return Execution(run_id, process.pid, process.create_time(), title, description)
@@ -187,8 +213,9 @@ def _close_abandoned(folder: Path) -> None:
         if execution and execution.lives:
             continue
         if execution and execution.running:
-            execution.stopped = execution.running
-            _end(execution)
+            execution.stopped = execution.running[-1]
+            execution.running = []
+            _tell_end(execution)
         file.unlink(missing_ok=True)
 
 

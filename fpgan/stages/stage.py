@@ -33,7 +33,7 @@ from fpgan.training.loop import History
 RUN_ID = "run_id"
 UNCOMMITTED = "uncommitted.diff"
 CONCLUSIONS = ("evaluate", "ablation", "cross_person")
-"""Stages whose outcome is that of a whole pipeline."""
+"""Stages whose outcome is that of a whole pipeline, unless they are one variant's or person's of several."""
 DEFAULT = Branch()
 
 
@@ -110,7 +110,7 @@ def run_stage(
         ) as stage,
     ):
         yield stage
-        if name in CONCLUSIONS:
+        if name in CONCLUSIONS and belongs_to == DEFAULT:
             pipeline.outcome = head.outcome
 
 
