@@ -185,19 +185,23 @@ def _write(
     chunk, answers = answered
     values: list[Sequence[str]] = []
     rest = iter(answers)
-    for eye in chunk:
-        if eye.picture is None:
-            values.append(())
-            continue
-        picture, row = use(eye.picture, next(rest))
-        values.append(row)
-        stored = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-        path = folder / eye.target
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(cv2.imencode(".png", stored)[1].tobytes())
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    path = ""
+    try:
+        for below in {os.path.dirname(eye.target) for eye in chunk}:
+            path = os.path.join(folder, below)
+            os.makedirs(path, exist_ok=True)
+        for eye in chunk:
+            if eye.picture is None:
+                values.append(())
+                continue
+            picture, row = use(eye.picture, next(rest))
+            values.append(row)
+            stored = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+            path = os.path.join(folder, eye.target)
+            with open(path, "wb") as file:
+                file.write(cv2.imencode(".png", stored)[1].data)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
     return chunk, values
 
 
