@@ -1,6 +1,7 @@
 # Everything a newcomer needs. `make help` lists the targets.
 
 PYTHON ?= python3
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 UI := http://127.0.0.1:5000/\#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=stages
@@ -32,14 +33,12 @@ demo: $(READY) ## Run the whole pipeline on the built-in sample data
 ablation: $(READY) ## Train and compare the variants in params.yaml, two at a time or JOBS=N
 cross-person: $(READY) ## Leave out one person after another, two at a time or JOBS=N
 
-JOBS := 2
-CORES := $(shell getconf _NPROCESSORS_ONLN)
 PIPELINE = pipelines/$(subst -,_,$@)/dvc.yaml
 
 ablation cross-person:
 	dvc repro
 	dvc stage list --name-only $(PIPELINE) | sed -n 's/.*:evaluate@//p' | \
-		OMP_NUM_THREADS=$$(( ($(CORES) + $(JOBS) - 1) / $(JOBS) )) xargs -P $(JOBS) -I{} \
+		OMP_NUM_THREADS=$$(( ($$(getconf _NPROCESSORS_ONLN) + $(JOBS) - 1) / $(JOBS) )) xargs -P $(JOBS) -I{} \
 		dvc --wait-for-lock repro --single-item --glob '$(PIPELINE):*@{}-*' '$(PIPELINE):evaluate@{}'
 	dvc repro $(PIPELINE)
 
