@@ -23,6 +23,7 @@ from fpgan.files.output_folder import output_folder
 from fpgan.networks.inference import THREADS
 from fpgan.networks.overlap import map_ahead
 
+ONE_BLOCK = 3840  # bytes of a picture whose PNG fills one block of a disk, compressed or not
 Picture = NDArray[np.uint8]
 
 
@@ -198,8 +199,9 @@ def _write(
             values.append(row)
             stored = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
             path = os.path.join(folder, eye.target)
+            how = [] if stored.nbytes > ONE_BLOCK else [cv2.IMWRITE_PNG_COMPRESSION, 0]
             with open(path, "wb") as file:
-                file.write(cv2.imencode(".png", stored)[1].data)
+                file.write(cv2.imencode(".png", stored, how)[1].data)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from None
     return chunk, values

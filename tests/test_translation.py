@@ -1,5 +1,7 @@
 """Translation of eye sets: as eye by eye, with memory that does not grow, and nothing half-written."""
 
+import subprocess
+import sys
 import threading
 import tracemalloc
 from collections.abc import Iterator
@@ -9,13 +11,14 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import psutil
 import pytest
 import torch
 from conftest import HEIGHT, WIDTH, draw_eyes
 from torch import Tensor
 
 from fpgan.errors import InputError
-from fpgan.eyes import Eyes, EyeWriter, equalize, load_eyes, open_eyes, read_batches, save_eyes
+from fpgan.eyes import LANDMARKS, Eyes, EyeWriter, equalize, load_eyes, open_eyes, read_batches, save_eyes
 from fpgan.networks.generator import Generator
 from fpgan.networks.inference import translate_pictures
 from fpgan.networks.onnx_runtime import InOnnxRuntime
@@ -70,14 +73,14 @@ def test_eyes_added_together_are_stored_as_eyes_added_one_by_one(tmp_path: Path)
 @pytest.mark.parametrize("equalized", [False, True])
 def test_a_translated_set_is_the_network_applied_to_every_eye(tmp_path: Path, equalized: bool) -> None:
     torch.manual_seed(0)
-    generator = Generator(1, 4, 1).train()
+    generator = Generator(1, 4, 1).train(not equalized)
     eyes = several_people(75)
     save_eyes(tmp_path / "eyes.h5", eyes, equalized=equalized)
     made = translate_eye_set(generator, tmp_path / "eyes.h5", tmp_path / "out.h5", batch_size=16)
-    assert generator.training
+    assert generator.training is not equalized
     after = load_eyes(tmp_path / "out.h5")
     before = eyes.image if equalized else equalize(eyes.image)
-    at_once = translate_pictures(InOnnxRuntime(generator), before, batch_size=16)
+    at_once = translate_pictures(InOnnxRuntime(generator, torch.zeros(2, 1, 32, 32)), before, batch_size=16)
     np.testing.assert_array_equal(after.image, at_once)
     one_by_one = np.concatenate([translate_pictures(generator, eye[None]) for eye in before])
     differences = np.abs(after.image.astype(int) - one_by_one)
@@ -105,6 +108,49 @@ def test_memory_does_not_grow_with_the_set(tmp_path: Path) -> None:
         tracemalloc.stop()
     assert 4000 * HEIGHT * WIDTH > 2_000_000  # bytes of pictures more
     assert peaks[1] - peaks[0] < 500_000
+
+
+def translate_and_tell(source: Path) -> None:
+    """In a process of its own: prints how many MiB it grows after its first batches."""
+    memory = psutil.Process().memory_info
+    resident: list[int] = []
+    torch.set_num_threads(1)
+    translate_eye_set(
+        Generator(1, 2, 1),
+        source,
+        source.with_name("out.h5"),
+        128,
+        progress=lambda done, total: resident.append(memory().rss),
+    )
+    print((max(resident) - max(resident[:10])) >> 20)
+
+
+def test_memory_does_not_grow_with_the_number_of_persons(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    with EyeWriter(tmp_path / "eyes.h5", labels=["landmarks"]) as writer:
+        for person in range(80):
+            writer.extend(
+                Eyes(
+                    random.integers(0, 256, (300, 36, 60), dtype=np.uint8),
+                    np.zeros((300, 2), np.float32),
+                    np.zeros((300, 2), np.float32),
+                    np.zeros((300, LANDMARKS, 2), np.float32),
+                    np.full(300, f"p{person:02d}"),
+                )
+            )
+    command = [
+        sys.executable,
+        "-c",
+        "import sys, test_translation as t; t.translate_and_tell(t.Path(sys.argv[1]))",
+    ]
+    told = subprocess.run(
+        [*command, tmp_path / "eyes.h5"],
+        cwd=Path(__file__).parent,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert int(told.stdout) < 60
 
 
 def test_a_translation_that_ends_early_leaves_nothing_and_no_thread(tmp_path: Path) -> None:

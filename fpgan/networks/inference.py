@@ -60,8 +60,10 @@ def stream_translations(
 
     On a processor ONNX Runtime computes them; single grey levels may be rounded otherwise than by PyTorch.
     """
-    network = InOnnxRuntime(generator) if _device(generator).type == "cpu" else generator
-    return _stream(network, work, prepare, output_to_pictures)
+    network: nn.Module = OfBytes(generator, output_to_pictures)
+    if _device(network).type == "cpu":
+        network = InOnnxRuntime(network, torch.zeros(2, generator.channels, 32, 32, dtype=torch.uint8))
+    return _stream(network, work, prepare)
 
 
 def stream_gaze(
@@ -73,18 +75,24 @@ def stream_gaze(
     runs over one and the caller uses the answers to another. Only these few are in memory. Close it when it
     is left early.
     """
-    return _stream(network, work, prepare, _unchanged)
+    return _stream(OfBytes(network), work, prepare)
 
 
-def _unchanged(answer: Tensor) -> Tensor:
-    return answer
+class OfBytes(nn.Module):
+    """A network from uint8 pictures (N, C, H, W) to its finished answers."""
+
+    def __init__(self, network: nn.Module, finish: Callable[[Tensor], Tensor] | None = None) -> None:
+        super().__init__()
+        self.network = network
+        self.finish = finish or nn.Identity()
+        self.training = network.training
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.finish(self.network(bytes_to_input(pictures)))
 
 
 def _stream(
-    network: nn.Module,
-    work: Iterable[Work],
-    prepare: Callable[[Work], Batch[Item]],
-    finish: Callable[[Tensor], Tensor],
+    network: nn.Module, work: Iterable[Work], prepare: Callable[[Work], Batch[Item]]
 ) -> abc.Generator[tuple[Item, NDArray[Any]], None, None]:
     on_gpu = _device(network).type == "cuda"
 
@@ -94,7 +102,7 @@ def _stream(
         return item, made.pin_memory() if on_gpu else made
 
     batches = ahead(map_ahead(make, work, THREADS))
-    for item, answer, arrival in ahead(_forward(network, batches, finish)):
+    for item, answer, arrival in ahead(_forward(network, batches)):
         yield item, _arrived(answer, arrival)
 
 
@@ -102,17 +110,17 @@ def _run(
     network: nn.Module,
     pictures: NDArray[np.uint8],
     batch_size: int = BATCH,
-    finish: Callable[[Tensor], Tensor] = _unchanged,
+    finish: Callable[[Tensor], Tensor] | None = None,
 ) -> NDArray[Any]:
     starts = range(0, len(pictures), batch_size)
     batches = ((start, pictures_to_bytes(pictures[start : start + batch_size])) for start in starts)
-    answers = _forward(network, batches, finish)
+    answers = _forward(OfBytes(network, finish), batches)
     return np.concatenate([_arrived(answer, arrival) for _, answer, arrival in answers])
 
 
 @torch.inference_mode()
 def _forward(
-    network: nn.Module, batches: Iterable[tuple[Item, Tensor]], finish: Callable[[Tensor], Tensor]
+    network: nn.Module, batches: Iterable[tuple[Item, Tensor]]
 ) -> Iterator[tuple[Item, Tensor, torch.cuda.Event | None]]:
     """Finished answers in this machine's memory; those of a GPU arrive there with the event."""
     device = _device(network)
@@ -120,8 +128,8 @@ def _forward(
     network.eval()
     try:
         for item, pictures in batches:
-            inputs = bytes_to_input(pictures.to(device, non_blocking=True))
-            answer = finish(network(inputs)) if len(inputs) else inputs
+            given = pictures.to(device, non_blocking=True)
+            answer = network(given) if len(given) else given
             answer = answer.to("cpu", non_blocking=True)
             arrival = None
             if device.type == "cuda":

@@ -7,33 +7,33 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fpgan.networks.generator import Generator
-
 OPSET = 18
 Axes = dict[str, dict[int, str]]
 
 
 class InOnnxRuntime(nn.Module):
-    """A generator on the processor, for pictures of any size, on as many threads as PyTorch has."""
+    """A network from one tensor to one, on the processor, on as many threads as PyTorch has.
 
-    def __init__(self, generator: Generator) -> None:
+    `example` shows what it takes, (N, C, H, W); it may be given any other N, H and W that the network can.
+    """
+
+    def __init__(self, network: nn.Module, example: Tensor) -> None:
         import onnxruntime  # not wanted on a GPU
 
         super().__init__()
-        sizes = {0: "N", 2: "H", 3: "W"}
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         # Threads that wait do so idly: those that read and write need the processor.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        axes = {"given": {0: "N", 2: "H", 3: "W"}, "answer": {0: "N"}}
         with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "generator.onnx"
-            example = torch.zeros(2, generator.channels, 32, 32)
-            export_onnx(generator, example, file, {"pictures": sizes, "translations": sizes})
+            file = Path(folder) / "network.onnx"
+            export_onnx(network, example, file, axes)
             self.session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        (translations,) = self.session.run(None, {"pictures": pictures.numpy()})
-        return torch.from_numpy(translations)
+    def forward(self, given: Tensor) -> Tensor:
+        (answer,) = self.session.run(None, {"given": given.numpy()})
+        return torch.from_numpy(answer)
 
 
 def export_onnx(network: nn.Module, example: Tensor, output: Path, axes: Axes) -> None:
