@@ -21,9 +21,8 @@ import numpy as np
 import pytest
 import sqlalchemy
 
-import fpgan.tracking
 from fpgan.errors import InputError, Unavailable
-from fpgan.tracking import Run, ancestors, find_run, open_run, runs_by_id, sync
+from fpgan.tracking import Run, ancestors, find_run, open_run, outage, runs_by_id, sync, system_metrics
 from fpgan.tracking.pipeline import begin_pipeline_run, update_pipeline_run
 from fpgan.tracking.store import PARENT_TAG, StoredRun, experiment_id_of
 
@@ -163,6 +162,7 @@ def test_what_a_server_missed_is_sent_once(
     project: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    monkeypatch.setattr(system_metrics, "SECONDS", 0.01)
     # Not there from the start; killed, and gone on with from a checkpoint after step 3.
     began = time.monotonic()
     with contextlib.suppress(RuntimeError), opened("absent") as absent:
@@ -195,6 +195,7 @@ def test_what_a_server_missed_is_sent_once(
     with opened("lost") as lost:
         log(lost, 0, 3)
         server.kill()
+        killed = time.time()
         log(lost, 3, STEPS)
         finish(lost, project)
     server.start()
@@ -226,13 +227,50 @@ def test_what_a_server_missed_is_sent_once(
     del expected["tags"]["upstream"]
     assert contents(found.id) == expected
     assert contents(lost.id) == expected
+    for run_id in (found.id, lost.id):
+        samples = mlflow.MlflowClient().get_metric_history(run_id, "system/cpu_utilization_percentage")
+        assert [sample.step for sample in samples] == list(range(len(samples)))
+        times = [sample.timestamp for sample in samples]
+        assert times == sorted(set(times))
+    assert times[0] < killed * 1000 < times[-1]
+
+
+def test_a_server_that_hangs_is_not_asked_by_every_stage(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    asked = []
+
+    def hang(listening: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                asked.append(listening.accept()[0])
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{listening.getsockname()[1]}")
+        threading.Thread(target=hang, args=(listening,), daemon=True).start()
+        pipeline = begin_pipeline_run("fpgan", "dvc repro", description="", tags={}, params={})
+        first = len(asked)
+        assert first > 0
+        for key in ("one", "two"):
+            with opened(key, **{PARENT_TAG: pipeline}):
+                pass
+            update_pipeline_run(pipeline, status="FINISHED", name=key, note="")
+        assert len(asked) == first
+        assert capsys.readouterr().err.count("does not answer (timed out)") == 2
+        with pytest.raises(Unavailable, match="3 runs still wait"):
+            sync()
+        assert len(asked) > first, "who asks to send is not kept waiting"
+        listening.shutdown(socket.SHUT_RDWR)
+    for connection in asked:
+        connection.close()
 
 
 def test_a_locked_store_gets_later_what_was_logged_meanwhile(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(fpgan.tracking, "RETRY_SECONDS", 0)
-    monkeypatch.setattr(fpgan.tracking, "RETRY_PATIENCE", 0)
+    monkeypatch.setattr(outage, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(outage, "RETRY_PATIENCE", 0)
 
     def impatient(connection: Any, cursor: Any, statement: str, values: Any, *_: Any) -> Any:
         return statement.replace("busy_timeout = 20000", "busy_timeout = 50"), values

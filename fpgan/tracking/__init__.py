@@ -34,7 +34,8 @@ from numpy.typing import NDArray
 from fpgan.errors import InputError, Interrupted
 from fpgan.provenance.working_tree import commit_here
 from fpgan.tracking.journal import Event, Journal, Payload, now
-from fpgan.tracking.sending import check_credentials, reachable, send, send_waiting, waiting_folder
+from fpgan.tracking.outage import forget_outage, known_outage, note_outage
+from fpgan.tracking.sending import Sent, check_credentials, reachable, send, send_waiting, waiting_folder
 from fpgan.tracking.sending import sync as sync
 from fpgan.tracking.store import (
     OFFLINE_TAG,
@@ -48,10 +49,7 @@ from fpgan.tracking.store import (
     store_name,
     use_store,
 )
-
-SYSTEM_METRICS_SECONDS = 5
-RETRY_SECONDS = 30
-RETRY_PATIENCE = 30  # times what the last try took: a store that is away costs a thirtieth of the time
+from fpgan.tracking.system_metrics import SystemMetrics
 
 
 @dataclass(frozen=True)
@@ -95,10 +93,11 @@ class Run:
     def __init__(self, first: Event) -> None:
         self.stored: StoredRun | None = None
         self.journal = Journal(waiting_folder(), first["resume"] or uuid.uuid4().hex)
-        self._monitor = None
+        self._system = SystemMetrics()
         self._retry_at = 0.0
         began = time.monotonic()
-        sent = send_waiting()
+        known = known_outage()
+        sent = Sent(lost=known) if known else send_waiting()
         if sent.runs:
             print(sent, file=sys.stderr)
         self._waits = False
@@ -106,7 +105,7 @@ class Run:
             check_credentials(sent.lost)
             self._lose(sent.lost, began)
         self._waits = self._waits or self.journal.path.exists()
-        self._log(first)
+        self._log_one(first)
 
     @property
     def id(self) -> str:
@@ -146,8 +145,7 @@ class Run:
 
     def end(self, status: str) -> None:
         """Closes the run with MLflow's name of how it ended; says what waits for the store."""
-        if self._monitor and self.stored:
-            self._monitor.finish()
+        self._system.stop()
         self._log({"kind": "end", "status": status})
         if self._waits:
             print(
@@ -157,6 +155,12 @@ class Run:
         self.journal.lock.release()
 
     def _log(self, event: Event, payload: Payload = None) -> None:
+        """Logs an event, after what the machine did before it."""
+        if samples := self._system.take():
+            self._log_one({"kind": "system", "samples": samples})
+        self._log_one(event, payload)
+
+    def _log_one(self, event: Event, payload: Payload = None) -> None:
         """Gives an event to the store, or to the journal while the store is away or earlier events wait."""
         event |= {"time": now()}
         began = time.monotonic()
@@ -179,9 +183,9 @@ class Run:
             self._connect(open_stored(event))
 
     def _connect(self, stored: StoredRun) -> None:
+        forget_outage()
         self.stored = stored
         self.journal = Journal(waiting_folder(), stored.id)
-        self._monitor = self._monitor or stored.monitor()
 
     def _lose(self, error: StoreLost, began: float) -> None:
         if not self._waits:
@@ -192,9 +196,12 @@ class Run:
             )
         self._waits, self.stored = True, None
         now = time.monotonic()
-        self._retry_at = now + max(RETRY_SECONDS, RETRY_PATIENCE * (now - began))
+        self._retry_at = now + note_outage(error, now - began)
 
     def _retry(self, began: float) -> None:
+        if known := known_outage():
+            self._lose(known, began)
+            return
         try:
             stored = send(self.journal)
         except StoreLost as error:
@@ -229,7 +236,6 @@ def open_run(
     a run to go on with, in whatever experiment it is; without one, a run of the same key that was killed
     before its id was noted is. Raises InputError when the store is none or refuses the credentials.
     """
-    mlflow.set_system_metrics_sampling_interval(SYSTEM_METRICS_SECONDS)
     run = Run(
         opening(
             experiment,

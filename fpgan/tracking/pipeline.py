@@ -8,6 +8,7 @@ from typing import Any
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME, MLFLOW_RUN_NOTE
 
 from fpgan.tracking.journal import Event, Journal, now
+from fpgan.tracking.outage import noting_outage
 from fpgan.tracking.sending import check_credentials, waiting_folder
 from fpgan.tracking.store import (
     StoredRun,
@@ -39,7 +40,8 @@ def begin_pipeline_run(
         resume=None,
     ) | {"time": now()}
     try:
-        return open_stored(first).id
+        with noting_outage():
+            return open_stored(first).id
     except StoreLost as error:
         check_credentials(error)
     journal = Journal(waiting_folder(), uuid.uuid4().hex)
@@ -61,12 +63,13 @@ def update_pipeline_run(run_id: str, *, status: str, name: str, note: str) -> No
     journal = Journal(waiting_folder(), run_id)
     if not journal.path.exists():
         try:
-            with answering():
-                found = find_stored(run_id)
-            if found is not None:
-                stored = StoredRun(found.info.run_id, fresh=True)
-                for event in events:
-                    stored.take(event, None)
+            with noting_outage():
+                with answering():
+                    found = find_stored(run_id)
+                if found is not None:
+                    stored = StoredRun(found.info.run_id, fresh=True)
+                    for event in events:
+                        stored.take(event, None)
             return
         except StoreLost:
             pass

@@ -11,6 +11,7 @@ from filelock import Timeout
 
 from fpgan.errors import InputError, Unavailable
 from fpgan.tracking.journal import Journal
+from fpgan.tracking.outage import forget_outage
 from fpgan.tracking.store import (
     StoredRun,
     StoreLost,
@@ -83,6 +84,7 @@ def send_waiting() -> Sent:
                 )
                 continue
             send(journal)
+            forget_outage()
             sent.events, sent.runs = sent.events + count, sent.runs + 1
         except InputError as error:
             sent.notes.append(f"{path}: {error}; without the file its events are forgotten")

@@ -17,7 +17,6 @@ from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 from sqlalchemy.exc import OperationalError
@@ -25,15 +24,17 @@ from sqlalchemy.exc import OperationalError
 from fpgan.errors import InputError, causes
 from fpgan.nested import flatten
 from fpgan.tracking.journal import Event, Payload
+from fpgan.tracking.system_metrics import ALWAYS
 from fpgan.tracking.views import saved_views
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
-for told_by_us in ("mlflow.store", "mlflow.system_metrics", "urllib3"):
+for told_by_us in ("mlflow.store", "urllib3"):
     logging.getLogger(told_by_us).setLevel(logging.CRITICAL)
 
 MAX_PARAM_LENGTH = 6000
 MAX_TAG_LENGTH = 5000
 MAX_DIGEST_LENGTH = 36
+MAX_METRICS = 1000  # in one call
 KEY_TAG = "fpgan.key"
 OFFLINE_TAG = "fpgan.offline_id"
 PARENT_TAG = MLFLOW_PARENT_RUN_ID
@@ -144,6 +145,7 @@ class StoredRun:
         self.fresh = fresh
         self.client = mlflow.MlflowClient()
         self._steps: dict[str, set[int]] = {}
+        self._sampled: tuple[int, int] | None = None  # time and step of the last sample of the machine
         self._pictures = set() if fresh else self._logged_pictures()
 
     def take(self, event: Event, payload: Payload) -> None:
@@ -170,6 +172,22 @@ class StoredRun:
             history = [] if self.fresh else self.client.get_metric_history(self.id, name)
             self._steps[name] = {metric.step for metric in history}
         return self._steps[name]
+
+    def _take_system(self, event: Event, payload: Payload) -> None:
+        if self._sampled is None:
+            history = [] if self.fresh else self.client.get_metric_history(self.id, ALWAYS)
+            self._sampled = max(((m.timestamp, m.step) for m in history), default=(0, -1))
+        until, step = self._sampled
+        new = [sample for sample in event["samples"] if sample["time"] > until]
+        metrics = [
+            Metric(name, value, sample["time"], at)
+            for at, sample in enumerate(new, step + 1)
+            for name, value in sample["values"].items()
+        ]
+        for start in range(0, len(metrics), MAX_METRICS):
+            self.client.log_batch(self.id, metrics[start : start + MAX_METRICS])
+        if new:
+            self._sampled = new[-1]["time"], step + len(new)
 
     def _take_picture(self, event: Event, payload: Payload) -> None:
         step, name = event["step"], event["name"]
@@ -226,12 +244,6 @@ class StoredRun:
             self.client.update_run(self.id, status="RUNNING")
         else:
             self.client.set_terminated(self.id, event["status"], event["time"])
-
-    def monitor(self) -> SystemMetricsMonitor:
-        """Logs what the machine does, in a thread, until `finish()`, or until the store is lost."""
-        monitor = SystemMetricsMonitor(self.id, resume_logging=not self.fresh)
-        monitor.start()
-        return monitor
 
 
 def opening(
