@@ -105,7 +105,8 @@ def sync() -> str:
     if sent.lost:
         check_credentials(sent.lost)
         left = sum(1 for _ in waiting_folder().glob("*.jsonl"))
-        raise Unavailable(f"{sent}; {store_name()} does not answer ({sent.lost}), {left} runs still wait")
+        told = f"{sent}; then " if sent.runs else ""
+        raise Unavailable(f"{told}{store_name()} does not answer ({sent.lost}); {left} runs still wait")
     if sent.notes:
         raise InputError("\n".join([str(sent), *sent.notes]))
     return str(sent) if sent.runs else "nothing waits"
