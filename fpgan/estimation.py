@@ -34,16 +34,10 @@ def estimate_folder(
     Angles are in radians and in degrees. With `flip` pictures are mirrored before, and gaze and picture
     mirrored back. Raises InputError as `run_over_folder` does.
     """
-
-    def use(picture: NDArray[np.uint8], gaze: NDArray[np.float32]) -> tuple[NDArray[np.uint8], list[str]]:
-        if flip:
-            picture, gaze = picture[:, ::-1], mirror(gaze)
-        angles = [f"{angle:.6f}" for angle in gaze]
-        return draw_gaze(picture, gaze), [*angles, *(f"{angle:.4f}" for angle in np.degrees(gaze))]
-
     return run_over_folder(
-        partial(stream_gaze, network),
-        use,
+        stream_gaze,
+        network,
+        partial(_with_angles, flip),
         source,
         output,
         shape,
@@ -53,6 +47,15 @@ def estimate_folder(
         batch_size=BATCH,
         progress=progress,
     )
+
+
+def _with_angles(
+    flip: bool, picture: NDArray[np.uint8], gaze: NDArray[np.float32]
+) -> tuple[NDArray[np.uint8], list[str]]:
+    if flip:
+        picture, gaze = picture[:, ::-1], mirror(gaze)
+    angles = [f"{angle:.6f}" for angle in gaze]
+    return draw_gaze(picture, gaze), [*angles, *(f"{angle:.4f}" for angle in np.degrees(gaze))]
 
 
 def draw_gaze(picture: NDArray[np.uint8], gaze: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -14,16 +14,19 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
+from fpgan.datasets.parallel import available_cpus, map_in_order
 from fpgan.datasets.pictures import PictureShape, fit_picture, list_pictures, read_picture
 from fpgan.datasets.report import SHOWN, BadSample, SampleError
 from fpgan.errors import InputError
 from fpgan.eyes import equalize
 from fpgan.files.output_folder import output_folder
-from fpgan.networks.inference import THREADS
+from fpgan.networks.inference import Spread, device_of
 from fpgan.networks.overlap import map_ahead
 
 ONE_BLOCK = 3840  # bytes of a picture whose PNG fills one block of a disk, compressed or not
+PROCESSES = 4  # that read for a GPU, and as many that write: the threads of one manage 5000 pictures a second
 Picture = NDArray[np.uint8]
 
 
@@ -43,10 +46,10 @@ class Eye:
 
 Chunk = list[Eye]
 Stream = Callable[
-    [Iterable[Any], Callable[[Any], tuple[Chunk, Picture]]],
+    [Any, Iterable[Any], Callable[[Any], tuple[Chunk, Picture]], Spread],
     abc.Generator[tuple[Chunk, NDArray[Any]], None, None],
 ]
-"""Of `fpgan.networks.inference`, with its network."""
+"""Of `fpgan.networks.inference`."""
 
 
 @dataclass
@@ -77,6 +80,7 @@ class FolderResult:
 
 def run_over_folder(
     stream: Stream,
+    network: nn.Module,
     use: Callable[[Picture, NDArray[Any]], tuple[Picture, Sequence[str]]],
     source: Path,
     output: Path,
@@ -90,11 +94,12 @@ def run_over_folder(
 ) -> FolderResult:
     """Shows every picture of a folder, or a single one, to a network, and writes what `use` makes of it.
 
-    `use` is given the picture as the network saw it before equalisation, and the answer; it returns a picture
-    to write as PNG and the values for `columns`. With `flip` the network sees pictures mirrored. In the
-    new folder `output` the pictures lie under their own names and subfolders, ending in .png; where two would
-    get one name, one keeps its old ending too. The CSV file `table` has a line for every picture, broken
-    ones included: file, picture, columns, problem. Memory does not grow with the number of pictures.
+    `use`, which can be pickled, is given the picture as the network saw it before equalisation, and the
+    answer; it returns a picture to write as PNG and the values for `columns`. With `flip` the network sees
+    pictures mirrored. In the new folder `output` the pictures lie under their own names and subfolders,
+    ending in .png; where two would get one name, one keeps its old ending too. The CSV file `table` has a
+    line for every picture, broken ones included: file, picture, columns, problem. Memory does not grow with
+    the number of pictures.
     `progress` is told the number of pictures done and of all.
     Raises InputError when nothing can be read, or `output` is not new or lies in the folder.
     """
@@ -106,10 +111,11 @@ def run_over_folder(
     with output_folder(output) as folder:
         prepare = partial(_read, root, shape, flip)
         write = partial(_write, folder, use)
+        spread = _spread(network)
         with (
             (folder / table).open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
-            closing(stream(_chunks(_targets(names()), batch_size), prepare)) as answers,
-            closing(map_ahead(write, answers, THREADS)) as written,
+            closing(stream(network, _chunks(_targets(names()), batch_size), prepare, spread)) as answers,
+            closing(spread(write, answers)) as written,
         ):
             writer = csv.writer(file)
             writer.writerow(["file", "picture", *columns, "problem"])
@@ -127,6 +133,13 @@ def run_over_folder(
                 "\n".join([f"{source}: none of {total} pictures can be read:", *result.bad_lines()])
             )
     return result
+
+
+def _spread(network: nn.Module) -> Spread:
+    """How pictures are read, and how they are written, beside a network."""
+    if device_of(network).type == "cpu":  # which has enough to do
+        return partial(map_ahead, threads=1)
+    return partial(map_in_order, workers=min(PROCESSES, available_cpus()))
 
 
 def _find(source: Path, output: Path) -> tuple[Path, Callable[[], Iterator[str]]]:

@@ -1,6 +1,6 @@
 """A trained generator over an eye set or a folder of pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -100,8 +100,9 @@ def translate_folder(
     `run_over_folder` does.
     """
     return run_over_folder(
-        partial(stream_translations, generator),
-        lambda picture, translation: (translation[:, ::-1] if flip else translation, ()),
+        stream_translations,
+        generator,
+        partial(_as_it_was, flip),
         source,
         output,
         shape,
@@ -111,3 +112,7 @@ def translate_folder(
         batch_size=batch_size,
         progress=progress,
     )
+
+
+def _as_it_was(flip: bool, _: NDArray[np.uint8], translation: NDArray[np.uint8]) -> tuple[NDArray, Sequence]:
+    return translation[:, ::-1] if flip else translation, ()

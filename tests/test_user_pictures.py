@@ -2,17 +2,22 @@
 
 import csv
 import os
-from collections.abc import Callable
+from collections import abc
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import psutil
 import pytest
 import torch
 from conftest import HEIGHT, WIDTH, draw_eyes
 from numpy.typing import NDArray
 
+from fpgan import picture_folder
 from fpgan.cli import app
+from fpgan.datasets.parallel import map_in_order
 from fpgan.datasets.pictures import PictureShape, fit_picture, read_picture
 from fpgan.errors import InputError
 from fpgan.estimation import draw_gaze, estimate_folder
@@ -127,6 +132,34 @@ def test_every_picture_is_translated_under_its_own_name_and_broken_ones_are_told
         translated = read(out / rows[name]["picture"]).astype(int)
         assert np.abs(translated - expected).max() <= 1  # sums of a batch may be in another order
     assert [path.name for path in tmp_path.iterdir() if ".partial" in path.name] == []
+
+
+def test_beside_a_gpu_processes_read_and_write_the_same(
+    tmp_path: Path,
+    pictures: Path,
+    generator: Generator,
+    gaze_net: GazeNet,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(300):
+        write(pictures / f"many/{number}.png", EYES[number % len(EYES)])
+
+    def run(out: Path) -> dict[str, bytes]:
+        translate_folder(generator, pictures, out / "translated", GREY, flip=True, batch_size=2)
+        estimate_folder(gaze_net, pictures, out / "gaze", GREY, flip=True)
+        return {str(file.relative_to(out)): file.read_bytes() for file in out.rglob("*") if file.is_file()}
+
+    by_threads = run(tmp_path / "threads")
+    workers: set[int] = set()
+
+    def by_processes(function: Any, work: Iterable[Any]) -> abc.Generator[Any, None, None]:
+        for piece in map_in_order(function, work, 2):
+            workers.update(each.pid for each in psutil.Process().children() if "spawn" in str(each.cmdline()))
+            yield piece
+
+    monkeypatch.setattr(picture_folder, "_spread", lambda network: by_processes)
+    assert run(tmp_path / "processes") == by_threads
+    assert len(workers) == 4, "one that reads and one that writes, by each network"
 
 
 def test_the_gaze_table_holds_what_the_network_says(

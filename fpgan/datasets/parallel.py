@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import TypeVar
 
@@ -14,7 +14,9 @@ Work = TypeVar("Work")
 Result = TypeVar("Result")
 
 
-def map_in_order(function: Callable[[Work], Result], work: Iterable[Work], workers: int) -> Iterator[Result]:
+def map_in_order(
+    function: Callable[[Work], Result], work: Iterable[Work], workers: int
+) -> Generator[Result, None, None]:
     """Results of a picklable function, in the order of the work.
 
     One of the workers is this process itself, alone until the others have started, so that little work is

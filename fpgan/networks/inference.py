@@ -2,6 +2,7 @@
 
 from collections import abc
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,12 +19,16 @@ from fpgan.networks.overlap import ahead, map_ahead
 from fpgan.pictures import bytes_to_input, output_to_pictures, pictures_to_bytes
 
 BATCH = 256
-THREADS = 4  # that make batches; a GPU wants them faster than one thread equalises
+THREADS = 4  # that make batches of an eye set; a GPU wants them faster than one thread equalises
 
 Work = TypeVar("Work")
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 Batch = tuple[Item, NDArray[np.uint8]]
 """Pictures (N, H, W) or (N, H, W, 3), and what belongs to them; N may be 0."""
+Spread = Callable[[Callable[[Work], Result], Iterable[Work]], abc.Generator[Result, None, None]]
+"""Maps a function over work in threads or processes, and keeps the order."""
+IN_THREADS: Spread = partial(map_ahead, threads=THREADS)
 
 
 def estimate_gaze(network: GazeNet, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -54,28 +59,33 @@ def domain_features(network: DomainClassifier, pictures: NDArray[np.uint8]) -> N
 
 
 def stream_translations(
-    generator: Generator, work: Iterable[Work], prepare: Callable[[Work], Batch[Item]]
+    generator: Generator,
+    work: Iterable[Work],
+    prepare: Callable[[Work], Batch[Item]],
+    spread: Spread = IN_THREADS,
 ) -> abc.Generator[tuple[Item, NDArray[np.uint8]], None, None]:
     """Translations of the equalised pictures of each batch, with its item, as `stream_gaze` makes them.
 
     On a processor ONNX Runtime computes them; single grey levels may be rounded otherwise than by PyTorch.
     """
     network: nn.Module = OfBytes(generator, output_to_pictures)
-    if _device(network).type == "cpu":
+    if device_of(network).type == "cpu":
         network = InOnnxRuntime(network, torch.zeros(2, generator.channels, 32, 32, dtype=torch.uint8))
-    return _stream(network, work, prepare)
+    return _stream(network, work, prepare, spread)
 
 
 def stream_gaze(
-    network: GazeNet, work: Iterable[Work], prepare: Callable[[Work], Batch[Item]]
+    network: GazeNet,
+    work: Iterable[Work],
+    prepare: Callable[[Work], Batch[Item]],
+    spread: Spread = IN_THREADS,
 ) -> abc.Generator[tuple[Item, NDArray[np.float32]], None, None]:
     """Gaze (N, 2) of the equalised pictures of each batch, with its item, in order.
 
-    `prepare` makes a batch of a piece of work, in several threads; while some batches are made, the network
-    runs over one and the caller uses the answers to another. Only these few are in memory. Close it when it
-    is left early.
+    `prepare` makes a batch of a piece of work, several at a time; meanwhile the network runs over one and the
+    caller uses the answers to another. Only these few are in memory. Close it when it is left early.
     """
-    return _stream(OfBytes(network), work, prepare)
+    return _stream(OfBytes(network), work, prepare, spread)
 
 
 class OfBytes(nn.Module):
@@ -92,18 +102,17 @@ class OfBytes(nn.Module):
 
 
 def _stream(
-    network: nn.Module, work: Iterable[Work], prepare: Callable[[Work], Batch[Item]]
+    network: nn.Module, work: Iterable[Work], prepare: Callable[[Work], Batch[Item]], spread: Spread
 ) -> abc.Generator[tuple[Item, NDArray[Any]], None, None]:
-    on_gpu = _device(network).type == "cuda"
-
-    def make(piece: Work) -> tuple[Item, Tensor]:
-        item, pictures = prepare(piece)
-        made = pictures_to_bytes(pictures)
-        return item, made.pin_memory() if on_gpu else made
-
-    batches = ahead(map_ahead(make, work, THREADS))
+    batches = ahead(_as_tensors(spread(prepare, work), pinned=device_of(network).type == "cuda"))
     for item, answer, arrival in ahead(_forward(network, batches)):
         yield item, _arrived(answer, arrival)
+
+
+def _as_tensors(batches: Iterable[Batch[Item]], *, pinned: bool) -> Iterator[tuple[Item, Tensor]]:
+    for item, pictures in batches:
+        made = pictures_to_bytes(pictures)
+        yield item, made.pin_memory() if pinned else made
 
 
 def _run(
@@ -123,7 +132,7 @@ def _forward(
     network: nn.Module, batches: Iterable[tuple[Item, Tensor]]
 ) -> Iterator[tuple[Item, Tensor, torch.cuda.Event | None]]:
     """Finished answers in this machine's memory; those of a GPU arrive there with the event."""
-    device = _device(network)
+    device = device_of(network)
     was_training = network.training
     network.eval()
     try:
@@ -146,5 +155,6 @@ def _arrived(answer: Tensor, arrival: torch.cuda.Event | None) -> NDArray[Any]:
     return answer.numpy()
 
 
-def _device(network: nn.Module) -> torch.device:
+def device_of(network: nn.Module) -> torch.device:
+    """Where a network's weights lie; one without any runs on the processor."""
     return next(network.parameters(), torch.empty(0)).device
