@@ -93,7 +93,6 @@ class Run:
     def __init__(self, first: Event) -> None:
         self.stored: StoredRun | None = None
         self.journal = Journal(waiting_folder(), first["resume"] or uuid.uuid4().hex)
-        self._system = SystemMetrics()
         self._retry_at = 0.0
         began = time.monotonic()
         known = known_outage()
@@ -106,6 +105,7 @@ class Run:
             self._lose(sent.lost, began)
         self._waits = self._waits or self.journal.path.exists()
         self._log_one(first)
+        self._system = SystemMetrics()
 
     @property
     def id(self) -> str:

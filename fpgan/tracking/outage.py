@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from fpgan.errors import Unavailable
 from fpgan.files.writing import replacing
 from fpgan.tracking.store import StoreLost, project_root, store_name
 
@@ -32,8 +33,9 @@ def note_outage(error: StoreLost, took: float) -> float:
     """Notes that a try that took so many seconds found the store away; returns the seconds to the next."""
     wait = max(RETRY_SECONDS, RETRY_PATIENCE * took)
     if wait > RETRY_SECONDS:
-        with replacing(_file()) as partial:
-            noted = {"store": store_name(), "reason": str(error), "until": time.time() + wait}
+        noted = {"store": store_name(), "reason": str(error), "until": time.time() + wait}
+        # Not noted on a full disk, or by one of two processes at once, it costs others a try.
+        with suppress(OSError, Unavailable), replacing(_file()) as partial:
             partial.write_text(json.dumps(noted) + "\n", encoding="utf-8")
     return wait
 
