@@ -235,6 +235,16 @@ def test_what_a_server_missed_is_sent_once(
     assert times[0] < killed * 1000 < times[-1]
 
 
+def test_the_first_sample_of_the_machine_is_of_work_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system_metrics, "SECONDS", 0.2)
+    sampled = system_metrics.SystemMetrics()
+    samples: list[system_metrics.Sample] = []
+    while not samples:
+        samples = sampled.take()
+    sampled.stop()
+    assert samples[0]["values"][system_metrics.ALWAYS] > 0
+
+
 def test_a_server_that_hangs_is_not_asked_by_every_stage(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

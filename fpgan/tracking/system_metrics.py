@@ -39,15 +39,18 @@ class SystemMetrics:
         self._thread.start()
 
     def _watch(self) -> None:
+        self._sample()  # what is told of the time since the last sample begins here
         while not self._stopped.wait(SECONDS):
-            values: dict[str, float] = {}
-            for monitor in self._monitors:
-                with suppress(psutil.Error, OSError):
-                    monitor.collect_metrics()
-                    values |= monitor.aggregate_metrics()
-                monitor.clear_metrics()
-            numbers = {PREFIX + name: float(value) for name, value in values.items()}
-            self._samples.put({"time": now(), "values": numbers})
+            self._samples.put({"time": now(), "values": self._sample()})
+
+    def _sample(self) -> dict[str, float]:
+        values: dict[str, float] = {}
+        for monitor in self._monitors:
+            with suppress(psutil.Error, OSError):
+                monitor.collect_metrics()
+                values |= monitor.aggregate_metrics()
+            monitor.clear_metrics()
+        return {PREFIX + name: float(value) for name, value in values.items()}
 
     def take(self) -> list[Sample]:
         """The samples since the last time."""
