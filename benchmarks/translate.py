@@ -159,7 +159,7 @@ def compare(name: str, batch_size: int, arguments: argparse.Namespace, folder: P
             spent = seconds(run)
             if turn:
                 taken[kind].append(spent)
-    best, least = (np.array(taken["bare generator"])[:, i] for i in (0, 1))
+    best, least = np.array(taken["bare generator"]).T
     for kind, spent in taken.items():
         passed, processor = np.array(spent).T
         shares = best / passed

@@ -95,7 +95,7 @@ class OfBytes(nn.Module):
         super().__init__()
         self.network = network
         self.finish = finish or nn.Identity()
-        self.training = network.training
+        self.training = network.training  # what `_forward` goes back to, with the network
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.finish(self.network(bytes_to_input(pictures)))

@@ -63,9 +63,8 @@ def update_pipeline_run(run_id: str, *, status: str, name: str, note: str) -> No
     journal = Journal(waiting_folder(), run_id)
     if not journal.path.exists():
         try:
-            with noting_outage():
-                with answering():
-                    found = find_stored(run_id)
+            with noting_outage(), answering():
+                found = find_stored(run_id)
                 if found is not None:
                     stored = StoredRun(found.info.run_id, fresh=True)
                     for event in events:
