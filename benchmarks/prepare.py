@@ -30,11 +30,11 @@ from pathlib import Path
 import cv2
 import psutil
 
-from fpgan.datasets.parallel import available_cpus, map_in_order
-from fpgan.datasets.prepare import prepare
+from fpgan.data.datasets import prepare
+from fpgan.parallel import available_cpus, map_in_order
 from fpgan.params import EyePicture, PrepareMPIIFaceGaze, PrepareUnityEyes
-from fpgan.sample.mpiifacegaze import write_mpiifacegaze
-from fpgan.sample.unityeyes import write_unityeyes
+from fpgan.sample.write_mpiifacegaze import write_mpiifacegaze
+from fpgan.sample.write_unityeyes import write_unityeyes
 
 READ_AT_ONCE = 64  # pictures a process is handed
 SAMPLED = 0.05  # seconds between two looks at the memory

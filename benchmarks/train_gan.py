@@ -25,11 +25,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from fpgan.eyes import LANDMARKS
+from fpgan.data.eyes import LANDMARKS
+from fpgan.device import default_device
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
 from fpgan.params import DiscriminatorParams, GANWeights, GeneratorParams, TrainGAN
-from fpgan.training.distributed import Processes, default_device
+from fpgan.training.distributed import Processes
 from fpgan.training.gan import GANTraining, TrainingEyes
 from fpgan.training.gan_networks import FeatureNetworks, Networks, build_networks
 from fpgan.training.precision import choose_precision

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fpgan.augmentation import Augment
-from fpgan.datasets.parallel import available_cpus
-from fpgan.eyes import LANDMARKS, Eyes
+from fpgan.data.eyes import LANDMARKS, Eyes
+from fpgan.device import default_device
 from fpgan.networks.gazenet import GazeNet
+from fpgan.parallel import available_cpus
 from fpgan.params import Augmentation, TrainGaze
-from fpgan.training.distributed import default_device
+from fpgan.training.augmentation import Augment
 from fpgan.training.estimator import EstimatorTraining
 from fpgan.training.gaze import gaze_error_loss
 

@@ -31,13 +31,15 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from fpgan.datasets.pictures import PictureShape
-from fpgan.eyes import LANDMARKS, Eyes, EyeWriter
+from fpgan.data.eye_set import EyeWriter
+from fpgan.data.eyes import LANDMARKS, Eyes
+from fpgan.data.pictures import bytes_to_input, output_to_pictures, pictures_to_bytes
+from fpgan.device import default_device
 from fpgan.networks.generator import Generator
 from fpgan.networks.onnx_runtime import InOnnxRuntime
-from fpgan.pictures import bytes_to_input, output_to_pictures, pictures_to_bytes
-from fpgan.training.distributed import default_device
-from fpgan.translation import translate_eye_set, translate_folder
+from fpgan.own_pictures.reading import PictureShape
+from fpgan.own_pictures.translating import translate_folder
+from fpgan.translation import translate_eye_set
 
 HEIGHT, WIDTH = 36, 60
 SIZES = {"demo": {"filters": 16, "residual_blocks": 4}, "paper": {"filters": 64, "residual_blocks": 6}}

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from fpgan.figures.eyes import draw_eye
-from fpgan.sample.unityeyes import HEIGHT, WIDTH, draw_picture, draw_scene, looking
+from fpgan.figures.eye_sheets import draw_eye
+from fpgan.sample.write_unityeyes import HEIGHT, WIDTH, draw_picture, draw_scene, looking
 
 SEED, PICTURE = 0, 5
 SHOWN = slice(130, 350), slice(150, 490)  # rows and columns of the picture

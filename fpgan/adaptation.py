@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from fpgan.eyes import Eyes, equalize
+from fpgan.data.eyes import Eyes, equalize
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.inference import estimate_gaze
 from fpgan.quality.distances import sliced_wasserstein_distance
@@ -40,7 +40,7 @@ def known_labels(eyes: Eyes) -> Labels:
     return np.concatenate([eyes.gaze, eyes.head], axis=1).astype(np.float64)
 
 
-class Framing(NamedTuple):
+class Reframing(NamedTuple):
     """How one set's pictures are to be changed to frame eyes as another's do: enlarged, then shifted."""
 
     scale: float
@@ -48,9 +48,9 @@ class Framing(NamedTuple):
     """(2,) to the right and down, in pixels."""
 
     @property
-    def inverse(self) -> "Framing":
+    def inverse(self) -> "Reframing":
         """What undoes it."""
-        return Framing(1 / self.scale, -self.shift / self.scale)
+        return Reframing(1 / self.scale, -self.shift / self.scale)
 
     @property
     def plausible(self) -> bool:
@@ -65,7 +65,7 @@ class Framing(NamedTuple):
 
 def find_framing(
     landmarks: NDArray[np.floating], labels: Labels, others: NDArray[np.floating], other_labels: Labels
-) -> Framing:
+) -> Reframing:
     """From landmarks (N, 18, 2) and labels (N, 4) of one set and those (M, ...) of another.
 
     It takes the lids of the first to where the second's are. Lids move with gaze and head, so they are first
@@ -78,14 +78,14 @@ def find_framing(
     found = others[:, :LIDS].mean(axis=0)
     around, around_found = expected - expected.mean(axis=0), found - found.mean(axis=0)
     scale = float((around * around_found).sum() / (around**2).sum())
-    return Framing(scale, found.mean(axis=0) - scale * expected.mean(axis=0))
+    return Reframing(scale, found.mean(axis=0) - scale * expected.mean(axis=0))
 
 
 def _with_one(labels: Labels) -> Labels:
     return np.column_stack([labels, np.ones(len(labels))])
 
 
-def reframe(eyes: Eyes, framing: Framing) -> Eyes:
+def reframe(eyes: Eyes, framing: Reframing) -> Eyes:
     """The eyes framed otherwise: equalised pictures, resampled, and landmarks; edges are repeated."""
     height, width = eyes.image.shape[1:3]
     matrix = np.array([[framing.scale, 0, framing.shift[0]], [0, framing.scale, framing.shift[1]]])

@@ -88,15 +88,15 @@ class Pictures(StrEnum):
 
 
 def _load(params: Path, changes: list[str] | None) -> "Params":
-    from fpgan.params import load_params
+    from fpgan.config import load_params
 
     return load_params(params, changes)
 
 
 def _branch(params: "Params", variant: str | None, test_person: str | None) -> "tuple[Params, Branch]":
     """The parameters of a branch of the pipeline, and which it is."""
+    from fpgan.config import leave_out, vary
     from fpgan.layout import Branch
-    from fpgan.params import leave_out, vary
 
     if variant and test_person:
         raise InputError("--variant and --test-person: name one of the two")
@@ -161,7 +161,7 @@ def inspect(
 ) -> None:
     """Look at a data set: counts, labels, framing, and in words what looks wrong; or compare two."""
     loaded = _load(params, changes)
-    from fpgan.stages.inspect import inspect
+    from fpgan.commands.inspect import inspect
 
     print(inspect(path, other, loaded, out, everything=everything))
 
@@ -170,7 +170,7 @@ def inspect(
 def fit_crop(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
     """Find the crop of UnityEyes pictures that frames eyes as in the real set."""
     loaded = _load(params, changes)
-    from fpgan.stages.fit_crop import fit_crop
+    from fpgan.commands.fit_crop import fit_crop
 
     print(fit_crop(loaded))
 
@@ -268,10 +268,10 @@ def translate(
         "with PICTURES; name the generator by --model",
     )
     loaded = _load(params, changes)
-    from fpgan.stages.user_pictures import translate_pictures_stage
+    from fpgan.commands.translate_pictures import translate_pictures
 
     out = out or _beside(pictures, direction.value)
-    print(translate_pictures_stage(loaded, pictures, out, direction.value, model, flip=flip))
+    print(translate_pictures(loaded, pictures, out, direction.value, model, flip=flip))
 
 
 @app.command(rich_help_panel=RESULTS)
@@ -289,9 +289,9 @@ def estimate_gaze(
     eyes, of the first of 'seeds'.
     """
     loaded = _load(params, changes)
-    from fpgan.stages.user_pictures import estimate_gaze_stage
+    from fpgan.commands.estimate_gaze import estimate_gaze
 
-    print(estimate_gaze_stage(loaded, pictures, out or _beside(pictures, "gaze"), model, flip=flip))
+    print(estimate_gaze(loaded, pictures, out or _beside(pictures, "gaze"), model, flip=flip))
 
 
 def _beside(pictures: Path, what: str) -> Path:
@@ -336,12 +336,12 @@ def export(
     """Write an eye set, or a trained model, in a format that other programs read."""
     form: Literal["folder", "onnx", "pt2", "safetensors"] = format.value
     if form == "folder":
-        from fpgan.stages.export import export_eyes
+        from fpgan.commands.export import export_eyes
 
         print(export_eyes(source, output, pictures.value))
         return
     picture = _load(params, changes).eyes
-    from fpgan.stages.export_network import export_network
+    from fpgan.commands.export import export_network
 
     print(export_network(source, output, form, picture))
 
@@ -356,7 +356,7 @@ def evaluate(
     """Measure gaze errors with and without translation, and what translation preserves."""
     default = _load(params, changes)
     loaded, branch = _branch(default, variant, test_person)
-    from fpgan.params import adapted_to
+    from fpgan.config import adapted_to
     from fpgan.stages.evaluate import evaluate_stage
 
     print(evaluate_stage(loaded, branch, adapted_to(default, loaded.split.test_persons)))
@@ -408,7 +408,7 @@ def compare(
 ) -> None:
     """Compare evaluations: errors, paired tests, the same eyes side by side, and what parameters differ."""
     loaded = _load(params, changes)
-    from fpgan.stages.compare import compare_evaluations
+    from fpgan.commands.compare import compare_evaluations
 
     print(compare_evaluations(runs, loaded, out, arrows=arrows, landmarks=landmarks))
 
@@ -416,8 +416,8 @@ def compare(
 @app.command(rich_help_panel=RESULTS)
 def report(variant: VariantOption = None, test_person: PersonOption = None) -> None:
     """Print the last evaluation again, and where its pictures are."""
+    from fpgan.evaluation.evaluation_report import evaluation_report
     from fpgan.layout import Branch
-    from fpgan.report import evaluation_report
 
     print(evaluation_report(Branch(variant, test_person).results("evaluate") / "metrics.json"))
 
@@ -425,7 +425,7 @@ def report(variant: VariantOption = None, test_person: PersonOption = None) -> N
 @app.command(rich_help_panel=RESULTS)
 def sync() -> None:
     """Send to MLflow what was logged while its store did not answer."""
-    from fpgan.tracking import sync
+    from fpgan.tracking.sending import sync
 
     print(sync())
 
@@ -442,7 +442,7 @@ def lineage(
     ],
 ) -> None:
     """Show what a result came from, back to the raw data: runs, versions, commits, changed parameters."""
-    from fpgan.provenance.lineage import lineage
+    from fpgan.commands.lineage import lineage
 
     print(lineage(origin))
 

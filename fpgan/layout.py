@@ -1,18 +1,30 @@
 """Where the pipeline's files lie, relative to the project's root."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 SAMPLE = Path("data/sample")
 CHECKPOINTS = Path(".fpgan/checkpoints")
 LOCKS = Path(".fpgan/locks")
-PREPARED_SYNTHETIC = Path("data/prepared/unityeyes/eyes.h5")
-PREPARED_REAL = Path("data/prepared/mpiifacegaze/eyes.h5")
+PREPARED_SYNTHETIC = Path("data/prepared/synthetic/eyes.h5")
+PREPARED_REAL = Path("data/prepared/real/eyes.h5")
 ADAPTED = Path("data/adapted/eyes.h5")
 RESULTS = Path("results")
 GENERATORS = {"s2r": "G", "r2s": "F"}
 EVALUATION = RESULTS / "evaluate" / "evaluation.h5"
 REGISTERED = Path("models/registered")
+
+
+def project_root() -> Path:
+    """The project that DVC runs this process for, also where it does so in a copy, as for queued experiments.
+
+    Not run by DVC: the nearest folder upwards that DVC was initialised in, else the current one.
+    """
+    if root := os.environ.get("DVC_ROOT"):
+        return Path(root)
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
 
 
 @dataclass(frozen=True)

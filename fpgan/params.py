@@ -1,19 +1,10 @@
-"""params.yaml as typed sections, one a stage, validated once.
+"""The schema of params.yaml: typed sections, one per stage; `fpgan.config` reads and validates the file."""
 
-`load_params` is the only way in: an unknown key, a wrong type or a value out of range raises InputError
-with the key's path, what it may be, and the nearest known key.
-"""
-
-import difflib
 import math
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from fpgan.errors import InputError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 
 class Section(BaseModel):
@@ -138,7 +129,7 @@ class Augmentation(Section):
     """Whether a changed picture's histogram is equalised again, as that of a blurred webcam's picture is."""
 
 
-class Training(Section):
+class TrainEstimator(Section):
     """What the trainings of both feature networks have in common."""
 
     epochs: int = Field(20, ge=1)
@@ -171,13 +162,13 @@ class Adapt(Section):
     seed: int = Field(0, ge=0)
 
 
-class TrainGaze(Training):
+class TrainGaze(TrainEstimator):
     network: Literal["simgan", "reference", "residual"] = "simgan"
     """simgan: Shrivastava et al.'s GazeNet (9 600 flattened inputs); reference: FP-GAN's reading of it
     (a hidden layer of 9 600 units); residual: a small residual network, for machines without a GPU."""
 
 
-class TrainLandmarks(Training):
+class TrainLandmarks(TrainEstimator):
     modules: int = Field(3, ge=1, le=8)
     """Stacked hourglasses."""
     features: int = Field(64, ge=4)
@@ -318,133 +309,3 @@ class Params(Section):
     cross_person: CrossPerson = CrossPerson()
     compute: Compute = Compute()
     tracking: Tracking = Tracking()
-
-
-Varied = TypeVar("Varied", bound=Section)
-
-
-def vary(params: Params, variant: str) -> Params:
-    """The parameters of a variant of the ablation; raises InputError when there is none of that name."""
-    if variant not in params.ablation:
-        raise InputError(
-            f"ablation: no variant '{variant}'; there are: {', '.join(params.ablation) or 'none'}"
-        )
-    return params.model_copy(update={"train_gan": _varied(params.train_gan, params.ablation[variant])})
-
-
-def leave_out(params: Params, person: str) -> Params:
-    """The parameters of a training on all persons but one, who is tested on."""
-    split = params.split.model_dump() | {"validation_persons": [], "test_persons": [person]}
-    return params.model_copy(
-        update={
-            "split": SplitParams.model_validate(split),
-            "train_gan": _varied(params.train_gan, params.cross_person.train_gan),
-            "train_gaze": _varied(params.train_gaze, params.cross_person.train_gaze),
-        }
-    )
-
-
-def adapted_to(params: Params, persons: Sequence[str]) -> list[str]:
-    """Those of real persons whose unlabelled pictures synthetic eyes are adapted to."""
-    apart = {*params.split.validation_persons, *params.split.test_persons}
-    return [] if params.adapt.method == "none" else [person for person in persons if person not in apart]
-
-
-def _varied(section: Varied, variant: Variant) -> Varied:
-    def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-        return old | {
-            key: merged(old[key], value)
-            if isinstance(value, dict) and isinstance(old.get(key), dict)
-            else value
-            for key, value in new.items()
-        }
-
-    return type(section).model_validate(merged(section.model_dump(), variant))
-
-
-def load_params(path: Path, overrides: list[str] | None = None) -> Params:
-    """The parameters in a YAML file, with `section.key=value` overrides applied on top.
-
-    Raises InputError when the file cannot be read or anything in it is wrong.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); name a parameter file with --params") from None
-    try:
-        values = yaml.safe_load(text) or {}
-        lines = _key_lines(yaml.compose(text))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: expected sections such as 'train_gan:', found {type(values).__name__}")
-    overridden = set()
-    for override in overrides or []:
-        overridden.add(_apply_override(values, override))
-    named = ""  # what the errors' keys are under, and which section they are of
-    section: type[BaseModel] = Params
-    try:
-        params = Params.model_validate(values)
-        for prefix, varied, changes in _variants(params):
-            named, section = prefix, type(varied)
-            _varied(varied, changes)
-        return params
-    except ValidationError as error:
-        problems = []
-        for detail in error.errors():
-            key = named + ".".join(str(part) for part in detail["loc"])
-            where = "--set" if key in overridden else f"{path}:{lines[key]}" if key in lines else str(path)
-            problems.append(f"{where}: {key}: {_explain(detail, section)}")
-        raise InputError("\n".join(problems)) from None
-
-
-def _variants(params: Params) -> Iterator[tuple[str, Section, Variant]]:
-    """All variants: what the keys of each are under, the section it changes, and the changes."""
-    for name, changes in params.ablation.items():
-        yield f"ablation.{name}.", params.train_gan, changes
-    yield "cross_person.train_gan.", params.train_gan, params.cross_person.train_gan
-    yield "cross_person.train_gaze.", params.train_gaze, params.cross_person.train_gaze
-
-
-def _key_lines(node: yaml.Node | None, prefix: str = "") -> dict[str, int]:
-    """Line of every key path in a composed YAML document."""
-    lines: dict[str, int] = {}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            path = f"{prefix}{key.value}"
-            lines[path] = key.start_mark.line + 1
-            lines |= _key_lines(value, path + ".")
-    return lines
-
-
-def _apply_override(values: dict[str, Any], override: str) -> str:
-    """Sets one `section.key=value` in place and returns its key path."""
-    key, equals, text = override.partition("=")
-    parts = key.strip().split(".")
-    if not equals or not all(parts):
-        raise InputError(f"--set {override}: expected section.key=value, such as train_gan.steps=100")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"--set {override}: the value is not valid YAML: {error}") from None
-    section = values
-    for part in parts[:-1]:
-        section = section.setdefault(part, {})
-        if not isinstance(section, dict):
-            raise InputError(f"--set {override}: '{part}' is a value, not a section")
-    section[parts[-1]] = value
-    return ".".join(parts)
-
-
-def _explain(detail: Any, validated: Any) -> str:
-    """One validation error of a section in words, with what the key may be or the nearest known key."""
-    message: str = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        section = validated
-        for part in detail["loc"][:-1]:
-            section = section.model_fields[part].annotation
-        known = list(section.model_fields)
-        near = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        return f"unknown key; {hint}Known here: {', '.join(known)}"
-    return f"{message[0].lower()}{message[1:]}; found {detail['input']!r}"

@@ -1,30 +1,18 @@
-"""A trained generator over an eye set or a folder of pictures."""
+"""A trained generator over an eye set."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgan.datasets.pictures import PictureShape
+from fpgan.data.eye_set import EyeWriter, count_eyes, is_equalized, open_eyes, read_batches, stored_labels
+from fpgan.data.eyes import Eyes, equalize, join_eyes
 from fpgan.errors import InputError
-from fpgan.eyes import (
-    Eyes,
-    EyeWriter,
-    count_eyes,
-    equalize,
-    is_equalized,
-    join_eyes,
-    open_eyes,
-    read_batches,
-    stored_labels,
-)
 from fpgan.networks.generator import Generator
 from fpgan.networks.inference import stream_translations
-from fpgan.picture_folder import FolderResult, run_over_folder
 
 SHOWN = 16  # eyes that are kept to be looked at
 
@@ -82,37 +70,3 @@ def translate_eye_set(
                     progress(done, total)
     befores, afters = zip(*kept, strict=True)
     return TranslatedSet(total, join_eyes(befores), join_eyes(afters))
-
-
-def translate_folder(
-    generator: Generator,
-    source: Path,
-    output: Path,
-    shape: PictureShape,
-    *,
-    flip: bool,
-    batch_size: int,
-    progress: Callable[[int, int], object] | None = None,
-) -> FolderResult:
-    """Translates a user's pictures, each as a PNG of the wanted shape, listed in translations.csv.
-
-    With `flip` they are mirrored before and their translations mirrored back. Raises InputError as
-    `run_over_folder` does.
-    """
-    return run_over_folder(
-        stream_translations,
-        generator,
-        partial(_as_it_was, flip),
-        source,
-        output,
-        shape,
-        table="translations.csv",
-        columns=(),
-        flip=flip,
-        batch_size=batch_size,
-        progress=progress,
-    )
-
-
-def _as_it_was(flip: bool, _: NDArray[np.uint8], translation: NDArray[np.uint8]) -> tuple[NDArray, Sequence]:
-    return translation[:, ::-1] if flip else translation, ()

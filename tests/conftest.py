@@ -22,12 +22,13 @@ from hypothesis import settings
 from toy import reproduce
 from xdist.scheduler import LoadFileScheduling
 
-from fpgan.eyes import Eyes, save_eyes
+from fpgan.data.eye_set import save_eyes
+from fpgan.data.eyes import Eyes
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
-from fpgan.networks.store import save_network
-from fpgan.sample.mpiifacegaze import write_mpiifacegaze
-from fpgan.sample.unityeyes import write_unityeyes
+from fpgan.networks.weights import save_network
+from fpgan.sample.write_mpiifacegaze import write_mpiifacegaze
+from fpgan.sample.write_unityeyes import write_unityeyes
 
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")  # a commit passes its tests every time or never
@@ -66,7 +67,7 @@ def write_project(folder: Path, **train_gan: Any) -> None:
     real = draw_eyes(24, seed=1, ground=110, disc=20)
     real = replace(real, person=np.array(["p00", "p01", "p02"] * 8))
     save_eyes(folder / "data/adapted/eyes.h5", draw_eyes(40, seed=0), equalized=True)
-    save_eyes(folder / "data/prepared/mpiifacegaze/eyes.h5", real, equalized=True)
+    save_eyes(folder / "data/prepared/real/eyes.h5", real, equalized=True)
     gaze: dict[str, Any] = {"channels": 1, "height": HEIGHT, "width": WIDTH, "network": "residual"}
     landmarks: dict[str, Any] = {"channels": 1, "modules": 1, "features": 4}
     save_network(folder / "models/gaze-adapted/0/gazenet.safetensors", GazeNet(**gaze), gaze)

@@ -4,7 +4,7 @@ import torch
 from conftest import HEIGHT, PIXELS_PER_RADIAN, WIDTH
 from torch import Tensor
 
-from fpgan.eyes import LANDMARKS
+from fpgan.data.eyes import LANDMARKS
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
 from fpgan.training.gan_networks import FeatureNetworks

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fpgan.evaluation.errors import Estimates
+from fpgan.evaluation.estimates import Estimates
 
 
 def erring(errors: np.ndarray, person: np.ndarray) -> Estimates:

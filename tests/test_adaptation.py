@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpgan.adaptation import (
-    Framing,
+    Reframing,
     choose_rows,
     draw_labels,
     estimate_labels,
@@ -19,11 +19,11 @@ from fpgan.adaptation import (
     reframe,
     simulator_settings,
 )
-from fpgan.datasets.prepare import prepare
-from fpgan.eyes import load_eyes
+from fpgan.data.datasets import prepare
+from fpgan.data.eye_set import load_eyes
 from fpgan.networks.gazenet import GazeNet
 from fpgan.params import EyePicture, PrepareUnityEyes
-from fpgan.sample.unityeyes import write_unityeyes
+from fpgan.sample.write_unityeyes import write_unityeyes
 
 RANDOM = np.random.default_rng(0)
 WIDE = RANDOM.uniform(-0.6, 0.6, (4000, 4))
@@ -97,7 +97,7 @@ def test_reframed_pictures_and_landmarks_move_together() -> None:
     eyes = draw_eyes(60, seed=0)
     eyes = eyes.select((np.abs(eyes.gaze) < 0.15).all(axis=1))  # the disc stays inside
     assert len(eyes) > 5
-    framing = Framing(1.1, np.array([-2.0, 1.0]))
+    framing = Reframing(1.1, np.array([-2.0, 1.0]))
     moved = reframe(eyes, framing)
     for picture, points in zip(moved.image, moved.landmarks, strict=True):
         dark = np.argwhere(picture < 30)[:, ::-1]  # the disc

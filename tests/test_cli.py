@@ -62,7 +62,7 @@ def test_a_missing_input_is_named_with_the_remedy_and_leaves_nothing_behind(tmp_
     (tmp_path / "params.yaml").write_text("{}")
     ended = run("train-landmarks", folder=tmp_path)
     assert ended.returncode == 2
-    assert "data/prepared/unityeyes/eyes.h5: no such file" in ended.stderr
+    assert "data/prepared/synthetic/eyes.h5: no such file" in ended.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"params.yaml", ".fpgan"}  # the folder of locks
 
 
@@ -72,7 +72,7 @@ import sys
 for name in ("mlflow", "dvc", "typer", "pydantic", "albumentations", "rich", "yaml", "scipy", "matplotlib"):
     sys.modules[name] = None
 import fpgan.training.gan, fpgan.training.gaze, fpgan.training.landmarks
-import fpgan.translation, fpgan.evaluation.errors, fpgan.evaluation.preservation
-import fpgan.networks.store, fpgan.splits
+import fpgan.translation, fpgan.evaluation.estimates, fpgan.evaluation.preservation
+import fpgan.networks.weights, fpgan.data.splits
 """
     subprocess.run([sys.executable, "-c", code], check=True)

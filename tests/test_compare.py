@@ -17,9 +17,11 @@ import numpy as np
 import pytest
 from conftest import draw_eyes
 
-from fpgan.comparison.compare import ComparedRun, Comparison, compare
-from fpgan.comparison.report import comparison_page
+from fpgan.commands.compare import compare_evaluations
+from fpgan.comparison.comparison_report import comparison_page
 from fpgan.comparison.sheet import comparison_sheet
+from fpgan.comparison.side_by_side import ComparedRun, Comparison, compare
+from fpgan.data.eyes import Eyes
 from fpgan.errors import InputError
 from fpgan.evaluation.record import (
     Evaluation,
@@ -28,11 +30,9 @@ from fpgan.evaluation.record import (
     load_evaluation,
     save_evaluation,
 )
-from fpgan.eyes import Eyes
 from fpgan.layout import EVALUATION
 from fpgan.params import Params
-from fpgan.stages.compare import compare_evaluations
-from fpgan.stages.stage import Stage, run_stage
+from fpgan.runs.stage import Stage, run_stage
 
 REAL = replace(draw_eyes(60, seed=1), person=np.repeat(["p12", "p13", "p14"], 20))
 

@@ -16,13 +16,14 @@ import pytest
 import scipy.io
 from scenes import Scene, UnityEye, spot_center, spots, write_person
 
-from fpgan.datasets.hdf5 import prepare_hdf5
-from fpgan.datasets.mpiifacegaze import prepare_mpiifacegaze
-from fpgan.datasets.prepare import prepare
-from fpgan.datasets.report import BadSample, Report
-from fpgan.datasets.unityeyes import prepare_unityeyes
+from fpgan.data.datasets import prepare
+from fpgan.data.eye_set import load_eyes
+from fpgan.data.eyes import Eyes
+from fpgan.data.hdf5_eyes import prepare_hdf5
+from fpgan.data.mpiifacegaze import prepare_mpiifacegaze
+from fpgan.data.preparation_report import BadSample, Report
+from fpgan.data.unityeyes import prepare_unityeyes
 from fpgan.errors import InputError
-from fpgan.eyes import Eyes, load_eyes
 from fpgan.params import EyePicture, PrepareMPIIFaceGaze, PrepareUnityEyes
 
 SMALL = Scene(  # a small picture, quick to write
@@ -719,7 +720,7 @@ def test_results_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
 
 WORKER_OUTLIVES = """
 import os, signal
-from fpgan.datasets.parallel import map_in_order
+from fpgan.parallel import map_in_order
 
 def process_of(piece):
     return os.getpid()
@@ -742,7 +743,7 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
 FORK = """
 import os
 import cv2, numpy as np
-from fpgan.datasets.parallel import map_in_order
+from fpgan.parallel import map_in_order
 
 def blur(sigma):
     cv2.GaussianBlur(np.zeros((1500, 2000, 3), np.uint8), None, sigma)
@@ -768,7 +769,7 @@ def test_a_process_that_has_prepared_eyes_can_fork(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from fpgan.datasets.unityeyes import prepare_unityeyes
+from fpgan.data.unityeyes import prepare_unityeyes
 from fpgan.params import EyePicture, PrepareUnityEyes
 
 def kill(done, samples):

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from fpgan.data.eyes import Eyes
+from fpgan.data.gaze import angles_to_vectors, angular_error
 from fpgan.errors import InputError
-from fpgan.evaluation.errors import (
+from fpgan.evaluation.estimates import (
     Estimates,
     average,
     check_same_eyes,
@@ -17,8 +19,6 @@ from fpgan.evaluation.errors import (
     gaze_estimates,
     mean_gaze,
 )
-from fpgan.eyes import Eyes
-from fpgan.gaze import angles_to_vectors, angular_error
 from fpgan.networks.gazenet import GazeNet
 
 

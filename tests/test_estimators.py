@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fpgan.augmentation import Augment
-from fpgan.eyes import Eyes
-from fpgan.params import Augmentation, TrainGaze, Training
+from fpgan.data.eyes import Eyes
+from fpgan.params import Augmentation, TrainEstimator, TrainGaze
+from fpgan.training.augmentation import Augment
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.distributed import Processes
 from fpgan.training.estimator import EstimatorTraining, train_estimator
@@ -60,7 +60,7 @@ def killed_after(
 
 def fit(
     folder: Path,
-    params: Training,
+    params: TrainEstimator,
     *,
     network: nn.Module,
     validation_error: Callable[[], float] = lambda: 1.0,

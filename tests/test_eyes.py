@@ -5,8 +5,9 @@ import h5py
 import numpy as np
 import pytest
 
+from fpgan.data.eye_set import BUFFERED_EYES, EyeWriter, load_eyes, open_eyes, save_eyes
+from fpgan.data.eyes import Eyes, equalize
 from fpgan.errors import InputError
-from fpgan.eyes import BUFFERED_EYES, Eyes, EyeWriter, equalize, load_eyes, open_eyes, save_eyes
 
 
 def random_eyes(count: int, *, color: bool = False, seed: int = 0) -> Eyes:

@@ -5,9 +5,9 @@ import pytest
 from conftest import draw_eyes
 from estimating import made_up
 
-from fpgan.figures.errors import error_distributions, error_maps, person_errors
-from fpgan.figures.eyes import eye_sheet, translation_sheet
-from fpgan.figures.gaze import gaze_figure
+from fpgan.figures.error_figures import error_distributions, error_maps, person_errors
+from fpgan.figures.eye_sheets import eye_sheet, translation_sheet
+from fpgan.figures.gaze_figures import gaze_figure
 
 
 def test_sheets_are_drawn_for_labelled_and_unlabelled_eyes(tmp_path: Path) -> None:

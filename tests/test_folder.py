@@ -5,9 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
-from fpgan.datasets.folder import write_folder
+from fpgan.data.eye_set import save_eyes
+from fpgan.data.eyes import Eyes
+from fpgan.deployment.eye_folder import write_folder
 from fpgan.errors import InputError
-from fpgan.eyes import Eyes, save_eyes
 
 
 def random_eyes(*, color: bool, count: int = 300) -> Eyes:

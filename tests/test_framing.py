@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fpgan.datasets.mpiifacegaze import prepare_mpiifacegaze
-from fpgan.datasets.unityeyes import prepare_unityeyes
-from fpgan.eyes import Eyes, load_eyes
+from fpgan.data.eye_set import load_eyes
+from fpgan.data.eyes import Eyes
+from fpgan.data.mpiifacegaze import prepare_mpiifacegaze
+from fpgan.data.unityeyes import prepare_unityeyes
 from fpgan.inspection.framing import compare, find_irises, grey_pictures, measure_framing
 from fpgan.params import EyePicture, PrepareMPIIFaceGaze, PrepareUnityEyes
 

@@ -16,11 +16,11 @@ import torch
 from conftest import draw_eyes, forking, write_project
 
 from fpgan.cli import main
+from fpgan.data.eye_set import load_eyes, save_eyes
 from fpgan.errors import Unavailable
-from fpgan.eyes import load_eyes, save_eyes
 from fpgan.files.writing import replacing
 from fpgan.networks.gazenet import GazeNet
-from fpgan.networks.store import load_network, save_network
+from fpgan.networks.weights import load_network, save_network
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.gan import GANTraining
 

@@ -18,12 +18,13 @@ import numpy as np
 import pytest
 from scenes import Scene, UnityEye, write_camera, write_jpeg
 
-from fpgan.datasets.hdf5 import prepare_hdf5
-from fpgan.datasets.mpiifacegaze import prepare_mpiifacegaze
-from fpgan.datasets.report import BadSample, Report
-from fpgan.datasets.unityeyes import prepare_unityeyes
+from fpgan.data.eye_set import load_eyes
+from fpgan.data.eyes import Eyes
+from fpgan.data.hdf5_eyes import prepare_hdf5
+from fpgan.data.mpiifacegaze import prepare_mpiifacegaze
+from fpgan.data.preparation_report import BadSample, Report
+from fpgan.data.unityeyes import prepare_unityeyes
 from fpgan.errors import InputError
-from fpgan.eyes import Eyes, load_eyes
 from fpgan.params import EyePicture, PrepareMPIIFaceGaze, PrepareUnityEyes
 
 pytestmark = pytest.mark.filterwarnings("error")

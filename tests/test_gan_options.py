@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from fpgan.eyes import Eyes
+from fpgan.data.eyes import Eyes
+from fpgan.data.pictures import bytes_to_input
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
 from fpgan.networks.inference import estimate_gaze, find_landmarks, translate_pictures
 from fpgan.params import DiscriminatorParams, GANWeights, GeneratorParams, TrainGAN
-from fpgan.pictures import bytes_to_input
 from fpgan.training.averaging import average_decay, averaged_copy, update_average
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.collapse import collapses

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fpgan.gaze import angles_to_vectors, angular_error, mirror, vectors_to_angles
+from fpgan.data.gaze import angles_to_vectors, angular_error, mirror, vectors_to_angles
 
 angles = arrays(np.float64, (5, 2), elements=st.floats(-1.5, 1.5))
 

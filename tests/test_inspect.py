@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 from test_cli import run
 
-from fpgan.datasets.mpiifacegaze import prepare_mpiifacegaze
-from fpgan.datasets.survey import survey
-from fpgan.datasets.unityeyes import prepare_unityeyes
+from fpgan.commands.fit_crop import fit_crop
+from fpgan.commands.inspect import inspect, look
+from fpgan.data.eye_set import load_eyes, save_eyes
+from fpgan.data.eyes import Eyes
+from fpgan.data.gaze import mirror
+from fpgan.data.mpiifacegaze import prepare_mpiifacegaze
+from fpgan.data.unityeyes import prepare_unityeyes
 from fpgan.errors import InputError
-from fpgan.eyes import Eyes, load_eyes, save_eyes
-from fpgan.gaze import mirror
 from fpgan.inspection.findings import angle_problems, gaze_problems, landmark_problems
 from fpgan.inspection.framing import Framing, Irises, compare, find_irises, grey_pictures, measure_framing
-from fpgan.inspection.report import compare_in_words
+from fpgan.inspection.inspection_report import compare_in_words
+from fpgan.inspection.survey import survey
 from fpgan.params import EyePicture, Params, PrepareMPIIFaceGaze, PrepareUnityEyes
-from fpgan.stages.fit_crop import fit_crop
-from fpgan.stages.inspect import inspect, look
 
 
 @pytest.fixture(scope="module")

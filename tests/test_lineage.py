@@ -9,14 +9,14 @@ import mlflow
 import pytest
 import yaml
 
+from fpgan.commands.lineage import lineage
 from fpgan.errors import InputError
 from fpgan.params import Params
 from fpgan.provenance import working_tree
 from fpgan.provenance.digests import OURS, digested
-from fpgan.provenance.lineage import lineage
 from fpgan.provenance.run_record import recorded_run
 from fpgan.provenance.working_tree import uncommitted_changes
-from fpgan.stages.stage import run_stage
+from fpgan.runs.stage import run_stage
 
 PARAMS = Params.model_validate({"translate": {"batch_size": 128}})
 RAW_MD5 = "0123456789abcdef0123456789abcdef.dir"

@@ -7,7 +7,7 @@ import pytest
 import scipy.io
 from test_fuzz import mutate
 
-from fpgan.datasets.matlab import read_arrays
+from fpgan.data.matlab import read_arrays
 
 ARRAYS = {
     "cameraMatrix": np.array([[990.1, 0, 637.2], [0, 995.0, 355.8], [0, 0, 1]]),

@@ -10,6 +10,7 @@ import torch
 from conftest import HEIGHT, WIDTH, draw_eyes
 from torch import Tensor, nn
 
+from fpgan.data.pictures import output_to_pictures, pictures_to_input
 from fpgan.errors import InputError
 from fpgan.networks.discriminator import Discriminator, patch_size
 from fpgan.networks.frozen import frozen
@@ -17,9 +18,8 @@ from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator, ResidualBlock, Upsampling
 from fpgan.networks.hourglass import LandmarkNet, soft_argmax
 from fpgan.networks.inference import estimate_gaze, translate_pictures
-from fpgan.networks.normalization import InstanceNorm, Normalization
-from fpgan.networks.store import absence, load_network, save_absence, save_network
-from fpgan.pictures import output_to_pictures, pictures_to_input
+from fpgan.networks.normalization_layers import InstanceNorm, Normalization
+from fpgan.networks.weights import absence, load_network, save_absence, save_network
 
 
 def count(network: nn.Module) -> float:

@@ -10,16 +10,17 @@ from hypothesis import strategies as st
 from scenes import MIRROR, Scene, spot_center, write_person
 from scipy.spatial.transform import Rotation
 
-from fpgan.datasets.mpiifacegaze import prepare_mpiifacegaze
-from fpgan.datasets.normalization import (
+from fpgan.data.eye_set import load_eyes
+from fpgan.data.eyes import Eyes
+from fpgan.data.gaze import angular_error
+from fpgan.data.mpiifacegaze import prepare_mpiifacegaze
+from fpgan.data.normalization import (
     Camera,
     NormalizedCamera,
     normalize_picture,
     projection_matrix,
     rotation_towards,
 )
-from fpgan.eyes import Eyes, load_eyes
-from fpgan.gaze import angular_error
 from fpgan.params import EyePicture, PrepareMPIIFaceGaze
 
 MARKS = np.array([[0.0, 0.0], [-10, -6], [10, -6], [10, 6], [-10, 6]])  # mm about the eye's centre

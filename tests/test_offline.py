@@ -22,8 +22,11 @@ import pytest
 import sqlalchemy
 
 from fpgan.errors import InputError, Unavailable
-from fpgan.tracking import Run, ancestors, find_run, open_run, outage, runs_by_id, sync, system_metrics
-from fpgan.tracking.pipeline import begin_pipeline_run, update_pipeline_run
+from fpgan.tracking import outage, system_metrics
+from fpgan.tracking.pipeline_run import begin_pipeline_run, update_pipeline_run
+from fpgan.tracking.query import ancestors, find_run, runs_by_id
+from fpgan.tracking.run import Run, open_run
+from fpgan.tracking.sending import sync
 from fpgan.tracking.store import PARENT_TAG, StoredRun, experiment_id_of
 
 STEPS = 6

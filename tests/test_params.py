@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fpgan.config import leave_out, load_params, vary
 from fpgan.errors import InputError
-from fpgan.params import Params, leave_out, load_params, vary
+from fpgan.params import Params
 
 ROOT = Path(__file__).parent.parent
 

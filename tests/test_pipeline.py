@@ -11,9 +11,9 @@ import yaml
 from toy import all_runs, command, runs, update
 
 from fpgan.cli import app
+from fpgan.data.eye_set import load_eyes
 from fpgan.evaluation.protocols import PROTOCOLS
 from fpgan.evaluation.record import load_evaluation
-from fpgan.eyes import load_eyes
 from fpgan.provenance.digests import digest
 
 RUNS = {
@@ -203,7 +203,7 @@ def test_the_users_own_data_needs_no_gaze_labels(project: Path, monkeypatch: pyt
     """An HDF5 file of real eyes without gaze labels: everything runs, and what needs labels is named."""
     text = (project / "params.yaml").read_text()
     own = project / "own.h5"
-    shutil.copy(project / "data/prepared/mpiifacegaze/eyes.h5", own)
+    shutil.copy(project / "data/prepared/real/eyes.h5", own)
     with h5py.File(own, "r+") as file:
         for group in file.values():
             del group["gaze"]

@@ -21,17 +21,18 @@ from test_compare import evaluate
 from toy import ROOT, SMALL, update
 
 from fpgan.cli import app
-from fpgan.comparison.cross_person import pool
+from fpgan.comparison.persons import pool
+from fpgan.config import adapted_to, leave_out, load_params
+from fpgan.data.eye_set import save_eyes
 from fpgan.errors import InputError
 from fpgan.evaluation.record import Evaluation, load_evaluation, save_evaluation
 from fpgan.evaluation.statistics import mean_interval
-from fpgan.eyes import save_eyes
 from fpgan.layout import ADAPTED, PREPARED_REAL, Branch, Trial
-from fpgan.params import Params, adapted_to, leave_out, load_params
+from fpgan.params import Params
 from fpgan.stages.ablation import ablation_stage
 from fpgan.stages.cross_person import cross_person_stage
 from fpgan.stages.evaluate import evaluated_files
-from fpgan.tracking import open_run
+from fpgan.tracking.run import open_run
 
 PRESETS = [ROOT / "params.yaml", *sorted((ROOT / "pipelines").glob("*.yaml"))]
 ABLATION, CROSS_PERSON = "pipelines/ablation/dvc.yaml", "pipelines/cross_person/dvc.yaml"

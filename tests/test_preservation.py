@@ -6,8 +6,8 @@ import pytest
 import torch
 from conftest import HEIGHT, WIDTH, draw_eyes
 
+from fpgan.data.eye_set import load_eyes, save_eyes
 from fpgan.evaluation.preservation import feature_preservation, find_features
-from fpgan.eyes import load_eyes, save_eyes
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet

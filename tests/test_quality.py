@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fpgan.eyes import Eyes
+from fpgan.data.eyes import Eyes
 from fpgan.networks.domain_classifier import FEATURES, DomainClassifier
 from fpgan.networks.inference import domain_features, judge_domain
 from fpgan.quality.distances import frechet_distance, kernel_distance, sliced_wasserstein_distance
 from fpgan.quality.parts import person_parts
-from fpgan.quality.translation import (
+from fpgan.quality.translation_quality import (
     FEWEST_EYES,
     Quality,
     domain_feature_space,
@@ -22,7 +22,7 @@ from fpgan.quality.translation import (
     translation_quality,
 )
 from fpgan.quality.two_sample import equal_error_rate, taken_for_target
-from fpgan.training.domain_classifier import train_domain_classifier
+from fpgan.training.domain_training import train_domain_classifier
 
 CPU = torch.device("cpu")
 DISTANCES = [sliced_wasserstein_distance, frechet_distance, kernel_distance]

@@ -10,7 +10,7 @@ import pytest
 from toy import ROOT, command
 
 from fpgan.cli import app
-from fpgan.eyes import load_eyes
+from fpgan.data.eye_set import load_eyes
 
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -66,7 +66,7 @@ def clone(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme") / "project"
     shutil.copytree(reproduced, folder, symlinks=True)
     shutil.copytree(folder / "data/sample/UnityEyes", folder / "data/raw/UnityEyes")
-    shutil.copy(folder / "data/prepared/mpiifacegaze/eyes.h5", folder / "my_real_eyes.h5")
+    shutil.copy(folder / "data/prepared/real/eyes.h5", folder / "my_real_eyes.h5")
     shutil.copy(folder / "results/evaluate/evaluation.h5", folder / "other.h5")
     (folder / "my_eyes").mkdir()
     for number, picture in enumerate(load_eyes(folder / "my_real_eyes.h5").image[:3]):

@@ -28,25 +28,27 @@ from test_compare import evaluate
 from torch import nn
 
 from fpgan.cli import app
+from fpgan.config import load_params
+from fpgan.data.eye_set import load_eyes, save_eyes
+from fpgan.data.eyes import equalize
+from fpgan.data.pictures import pictures_to_input
+from fpgan.deployment.candidates import find_candidates
 from fpgan.deployment.champion import Measured, judge
 from fpgan.deployment.formats import write_network
 from fpgan.deployment.served_eyes import InvalidEyes, ServedNetwork
 from fpgan.errors import InputError
 from fpgan.evaluation.record import load_evaluation, save_evaluation
-from fpgan.eyes import equalize, load_eyes, save_eyes
 from fpgan.layout import EVALUATION, REGISTERED, Branch, Trial
 from fpgan.networks.deployed import Deployed, equalize_color, equalize_grey
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
 from fpgan.networks.inference import estimate_gaze, find_landmarks, translate_pictures
-from fpgan.networks.store import load_network, save_network
-from fpgan.params import Params, load_params
-from fpgan.pictures import pictures_to_input
-from fpgan.stages.find_networks import find_candidates
+from fpgan.networks.weights import load_network, save_network
+from fpgan.params import Params
 from fpgan.stages.register import enter, register_stage
-from fpgan.tracking import open_run
 from fpgan.tracking.registry import champion
+from fpgan.tracking.run import open_run
 
 GAZE = {"channels": 1, "height": HEIGHT, "width": WIDTH, "network": "residual"}
 GENERATOR = {"channels": 1, "filters": 4, "residual_blocks": 1}
@@ -204,9 +206,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, st
         patch.chdir(folder)
         patch.setenv("MLFLOW_TRACKING_URI", "")
         write_project(folder)
-        save_eyes(Path("data/prepared/unityeyes/eyes.h5"), draw_eyes(40, seed=5), equalized=False)
+        save_eyes(Path("data/prepared/synthetic/eyes.h5"), draw_eyes(40, seed=5), equalized=False)
         real = replace(draw_eyes(24, seed=1), person=np.array(["p00", "p01", "p02"] * 8))
-        save_eyes(Path("data/prepared/mpiifacegaze/eyes.h5"), real, equalized=False)
+        save_eyes(Path("data/prepared/real/eyes.h5"), real, equalized=False)
         torch.manual_seed(0)
         landmarks = {"channels": 1, "modules": 1, "features": 4}
         for trial in (Trial(Branch(), seed) for seed in SEEDS):

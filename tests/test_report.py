@@ -9,9 +9,9 @@ from conftest import draw_eyes
 from estimating import made_up
 
 from fpgan.errors import InputError
+from fpgan.evaluation.evaluation_report import evaluation_report
 from fpgan.evaluation.protocols import PROTOCOLS, Conditions, describe, describe_all
 from fpgan.evaluation.summary import summarize
-from fpgan.report import evaluation_report
 
 QUALITY = {
     "sliced_wasserstein": {"before": 0.81, "after": 0.32, "floor": 0.21},

@@ -11,14 +11,14 @@ import scipy.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fpgan.datasets.face_model import FACE_MODEL, eye_center
-from fpgan.gaze import angles_to_vectors, angular_error, vectors_to_angles
+from fpgan.data.face_model import FACE_MODEL, eye_center
+from fpgan.data.gaze import angles_to_vectors, angular_error, vectors_to_angles
 from fpgan.sample.face import eye_view, take_picture
 from fpgan.sample.geometry import caruncle_points, iris_points, lids_of, margin_points, meet_skin
-from fpgan.sample.mpiifacegaze import annotation, write_mpiifacegaze
 from fpgan.sample.people import Day, draw_day, draw_moment, draw_someone
-from fpgan.sample.unityeyes import draw_picture, draw_scene, head_rotation, record, write_unityeyes
 from fpgan.sample.webcam import Webcam
+from fpgan.sample.write_mpiifacegaze import annotation, write_mpiifacegaze
+from fpgan.sample.write_unityeyes import draw_picture, draw_scene, head_rotation, record, write_unityeyes
 
 UNITYEYES_KEYS = {
     "interior_margin_2d": 16,

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fpgan.data.splits import split_real, split_synthetic
 from fpgan.errors import InputError
 from fpgan.params import SplitParams
-from fpgan.splits import split_real, split_synthetic
 
 
 @given(st.lists(st.sampled_from([f"p{i:02d}" for i in range(15)]), max_size=80))

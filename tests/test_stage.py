@@ -20,13 +20,13 @@ import torch
 from conftest import draw_eyes, forking, write_project
 
 from fpgan.cli import main
+from fpgan.data.eye_set import save_eyes
 from fpgan.errors import InputError
-from fpgan.eyes import save_eyes
 from fpgan.layout import Branch, Trial
 from fpgan.params import Params
 from fpgan.provenance.digests import digest
-from fpgan.stages.stage import Stage, run_stage
-from fpgan.tracking import Run
+from fpgan.runs.stage import Stage, run_stage
+from fpgan.tracking.run import Run
 from fpgan.training.gan import GANTraining
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpgan.errors import InputError
-from fpgan.evaluation.errors import Estimates
+from fpgan.evaluation.estimates import Estimates
 from fpgan.evaluation.statistics import compare, mean_interval
 
 TRUE = 8.0  # mean error of the simulated estimators, degrees

@@ -8,8 +8,7 @@ from conftest import HEIGHT, WIDTH, draw_eyes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpgan.augmentation import Augment
-from fpgan.evaluation.errors import gaze_estimates
+from fpgan.evaluation.estimates import gaze_estimates
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet, landmark_distance
 from fpgan.networks.inference import find_landmarks, translate_pictures
@@ -22,6 +21,7 @@ from fpgan.params import (
     TrainGaze,
     TrainLandmarks,
 )
+from fpgan.training.augmentation import Augment
 from fpgan.training.batches import batch_rows
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.distributed import Processes

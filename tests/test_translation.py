@@ -17,12 +17,13 @@ import torch
 from conftest import HEIGHT, WIDTH, draw_eyes
 from torch import Tensor
 
+from fpgan.data.eye_set import EyeWriter, load_eyes, open_eyes, read_batches, save_eyes
+from fpgan.data.eyes import LANDMARKS, Eyes, equalize
 from fpgan.errors import InputError
-from fpgan.eyes import LANDMARKS, Eyes, EyeWriter, equalize, load_eyes, open_eyes, read_batches, save_eyes
 from fpgan.networks.generator import Generator
 from fpgan.networks.inference import translate_pictures
 from fpgan.networks.onnx_runtime import InOnnxRuntime
-from fpgan.networks.overlap import AHEAD, ahead, map_ahead
+from fpgan.parallel import AHEAD, ahead, map_ahead
 from fpgan.translation import SHOWN, translate_eye_set
 
 

@@ -15,18 +15,18 @@ import torch
 from conftest import HEIGHT, WIDTH, draw_eyes
 from numpy.typing import NDArray
 
-from fpgan import picture_folder
 from fpgan.cli import app
-from fpgan.datasets.parallel import map_in_order
-from fpgan.datasets.pictures import PictureShape, fit_picture, read_picture
+from fpgan.data.eyes import equalize
 from fpgan.errors import InputError
-from fpgan.estimation import draw_gaze, estimate_folder
-from fpgan.eyes import equalize
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.inference import estimate_gaze, translate_pictures
-from fpgan.networks.store import save_network
-from fpgan.translation import translate_folder
+from fpgan.networks.weights import save_network
+from fpgan.own_pictures import folder as picture_folder
+from fpgan.own_pictures.estimating import draw_gaze, estimate_folder
+from fpgan.own_pictures.reading import PictureShape, fit_picture, read_picture
+from fpgan.own_pictures.translating import translate_folder
+from fpgan.parallel import map_in_order
 
 Picture = NDArray[np.uint8]
 GREY = PictureShape(HEIGHT, WIDTH, color=False)

@@ -8,12 +8,12 @@ from discs import disc_features
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fpgan.eyes import Eyes
-from fpgan.gaze import angular_error
+from fpgan.data.eyes import Eyes
+from fpgan.data.gaze import angular_error
+from fpgan.evaluation.watching import GRID_COLUMNS, GRID_EYES, WATCHED_EYES, Watch, spread
 from fpgan.networks.generator import Generator
 from fpgan.training.gan import TASK_METRIC
 from fpgan.training.gan_networks import Generators
-from fpgan.training.watching import GRID_COLUMNS, GRID_EYES, WATCHED_EYES, Watch, spread
 
 SYNTHETIC, REAL = draw_eyes(24, seed=0), draw_eyes(20, seed=1, ground=110, disc=20)
 

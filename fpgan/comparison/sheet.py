@@ -5,9 +5,9 @@ import textwrap
 import numpy as np
 from matplotlib.figure import Figure
 
+from fpgan.data.eyes import LANDMARKS
 from fpgan.evaluation.record import Shown
-from fpgan.eyes import LANDMARKS
-from fpgan.figures.eyes import draw_eye
+from fpgan.figures.eye_sheets import draw_eye
 
 ROWS = 8
 COLUMN_INCHES = 1.7

@@ -16,7 +16,7 @@ from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
 from fpgan.networks.onnx_runtime import export_onnx
-from fpgan.networks.store import load_network
+from fpgan.networks.weights import load_network
 
 Format = Literal["onnx", "pt2", "safetensors"]
 INPUT = "eyes"

@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fpgan.evaluation.errors import Estimates, average, constant_estimates, mean_gaze
+from fpgan.data.eyes import Eyes
+from fpgan.evaluation.estimates import Estimates, average, constant_estimates, mean_gaze
 from fpgan.evaluation.preservation import Features, feature_preservation, find_features, mean_change
 from fpgan.evaluation.protocols import PROTOCOLS
 from fpgan.evaluation.record import DIRECTIONS
-from fpgan.eyes import Eyes
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
 from fpgan.networks.inference import estimate_gaze, translate_pictures
-from fpgan.quality.translation import domain_feature_space, too_few_eyes, translation_quality
+from fpgan.quality.translation_quality import domain_feature_space, too_few_eyes, translation_quality
 
 
 class Parts(NamedTuple):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgan.gaze import angular_error
+from fpgan.data.gaze import angular_error
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet, landmark_distance
 from fpgan.networks.inference import estimate_gaze, find_landmarks

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from fpgan.eyes import Eyes
+from fpgan.data.eyes import Eyes
 
 
 class Protocol(NamedTuple):

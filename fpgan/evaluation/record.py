@@ -16,8 +16,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgan.data.eye_set import DAMAGED, check_links, check_stored
+from fpgan.data.eyes import LANDMARKS, Eyes
 from fpgan.errors import InputError
-from fpgan.eyes import DAMAGED, LANDMARKS, Eyes, check_links, check_stored
 from fpgan.files.hdf5 import new_hdf5, open_hdf5
 
 FORMAT = "fpgan evaluation 1"

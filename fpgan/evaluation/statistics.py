@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from fpgan.evaluation.errors import Estimates, check_same_eyes
+from fpgan.evaluation.estimates import Estimates, check_same_eyes
 
 DRAWS = 1000  # their standard deviation, which is all that is used of them, is known to 2 %
 DRAWN_AT_ONCE = 1 << 20  # persons or eyes; more do not fit into the processor's cache
@@ -43,7 +43,7 @@ class Interval(NamedTuple):
     """What was drawn at random, beside seeds; eyes of a single person say nothing of other persons."""
 
 
-class Comparison(NamedTuple):
+class PairedDifference(NamedTuple):
     """One estimator against another on the same eyes."""
 
     difference: float
@@ -122,7 +122,7 @@ def mean_interval(estimates: Estimates, level: float = 0.95) -> Interval:
     return Interval(max(estimates.mean - reach, 0.0), min(estimates.mean + reach, MOST), over)
 
 
-def compare(estimates: Estimates, other: Estimates, level: float = 0.95) -> Comparison:
+def compare(estimates: Estimates, other: Estimates, level: float = 0.95) -> PairedDifference:
     """How an estimator differs from another: the same persons are drawn for both, seeds for each its own.
 
     Two estimators that share a seed's network differ less by chance than two that do not; that is not made
@@ -134,7 +134,7 @@ def compare(estimates: Estimates, other: Estimates, level: float = 0.95) -> Comp
     noise = _noise([_sums(estimates, groups), -_sums(other, groups)], np.bincount(groups))
     difference, reach = estimates.mean - other.mean, noise.reach(level)
     theirs = other.by_person()
-    return Comparison(
+    return PairedDifference(
         difference,
         max(difference - reach, -MOST),
         min(difference + reach, MOST),

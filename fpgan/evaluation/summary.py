@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fpgan.evaluation.errors import Estimates
+from fpgan.evaluation.estimates import Estimates
 from fpgan.evaluation.protocols import PROTOCOLS
-from fpgan.evaluation.statistics import Comparison, compare, mean_interval
+from fpgan.evaluation.statistics import PairedDifference, compare, mean_interval
 
 BASELINE = "no_adaptation"
 
@@ -75,7 +75,7 @@ def _errors(estimates: Estimates) -> dict[str, Any]:
     }
 
 
-def _difference(comparison: Comparison) -> dict[str, Any]:
+def _difference(comparison: PairedDifference) -> dict[str, Any]:
     return {
         "difference": comparison.difference,
         "low": comparison.low,

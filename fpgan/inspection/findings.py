@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from fpgan.datasets.report import SHOWN
-from fpgan.datasets.survey import Survey
-from fpgan.eyes import Eyes
+from fpgan.data.eyes import Eyes
+from fpgan.data.preparation_report import SHOWN
 from fpgan.inspection.framing import Irises, labelled_irises
+from fpgan.inspection.survey import Survey
 
 Array = NDArray[np.floating]
 

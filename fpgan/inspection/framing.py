@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgan.eyes import Eyes, equalize
+from fpgan.data.eyes import Eyes, equalize
 
 Array = NDArray[np.floating]
 
@@ -86,7 +86,7 @@ class Framing:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FramingDifference:
     """How the framing of a set differs from that of another set."""
 
     scale: float
@@ -167,10 +167,10 @@ def measure_framing(eyes: Eyes) -> Framing:
     )
 
 
-def compare(framing: Framing, other: Framing) -> Comparison:
+def compare(framing: Framing, other: Framing) -> FramingDifference:
     """How `framing` differs from `other`."""
     errors = framing.iris_radius_error / framing.iris_radius, other.iris_radius_error / other.iris_radius
-    return Comparison(
+    return FramingDifference(
         framing.iris_radius / other.iris_radius,
         float(np.hypot(*errors)),
         framing.iris_center - other.iris_center,

@@ -57,7 +57,7 @@ def equalize_grey(pictures: Tensor) -> Tensor:
 
 
 def equalize_color(pictures: Tensor) -> Tensor:
-    """RGB pictures (N, H, W, 3) of whole levels with their luma equalised, as `fpgan.eyes.equalize` does."""
+    """RGB pictures (N, H, W, 3) of whole levels, their luma equalised as by `fpgan.data.eyes.equalize`."""
     red, green, blue = pictures.unbind(3)
     luma = _descale(red * R_TO_Y + green * G_TO_Y + blue * B_TO_Y)
     cr = (_descale((red - luma) * R_TO_CR) + CENTER).clamp(0, LEVELS - 1) - CENTER

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fpgan.networks.normalization import Normalization, initialize, normalize
+from fpgan.networks.normalization_layers import Normalization, initialize, normalize
 
 KERNEL = 4
 

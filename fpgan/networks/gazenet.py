@@ -23,7 +23,7 @@ def _joined(inputs: int, outputs: int) -> list[nn.Module]:
     return [nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.LeakyReLU(SLOPE)]
 
 
-class ResidualBlock(nn.Module):
+class BasicBlock(nn.Module):
     """Two 3 x 3 convolutions, the first with the stride, added to their (halved, widened) input."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
@@ -57,10 +57,10 @@ def _simgan_features(channels: int) -> nn.Sequential:
 def _residual_features(channels: int) -> nn.Sequential:
     return nn.Sequential(
         *_convolution(channels, 16, stride=2),
-        ResidualBlock(16, 16, 1),
-        ResidualBlock(16, 32, 2),
-        ResidualBlock(32, 64, 2),
-        ResidualBlock(64, 64, 1),
+        BasicBlock(16, 16, 1),
+        BasicBlock(16, 32, 2),
+        BasicBlock(32, 64, 2),
+        BasicBlock(64, 64, 1),
         nn.Flatten(),  # not averaged: where in the picture the iris lies is the gaze
     )
 

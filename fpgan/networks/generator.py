@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from fpgan.networks.normalization import Normalization, initialize, normalize
+from fpgan.networks.normalization_layers import Normalization, initialize, normalize
 
 Upsampling = Literal["transposed", "resize"]
 

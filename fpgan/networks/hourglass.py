@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fpgan.eyes import LANDMARKS
+from fpgan.data.eyes import LANDMARKS
 
 DEPTH = 3
 

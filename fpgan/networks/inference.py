@@ -10,13 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fpgan.data.pictures import bytes_to_input, output_to_pictures, pictures_to_bytes
+from fpgan.device import device_of
 from fpgan.networks.domain_classifier import DomainClassifier
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
 from fpgan.networks.onnx_runtime import InOnnxRuntime
-from fpgan.networks.overlap import ahead, map_ahead
-from fpgan.pictures import bytes_to_input, output_to_pictures, pictures_to_bytes
+from fpgan.parallel import ahead, map_ahead
 
 BATCH = 256
 THREADS = 4  # that make batches of an eye set; a GPU wants them faster than one thread equalises
@@ -153,8 +154,3 @@ def _arrived(answer: Tensor, arrival: torch.cuda.Event | None) -> NDArray[Any]:
     if arrival is not None:
         arrival.synchronize()
     return answer.numpy()
-
-
-def device_of(network: nn.Module) -> torch.device:
-    """Where a network's weights lie; one without any runs on the processor."""
-    return next(network.parameters(), torch.empty(0)).device

@@ -5,10 +5,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fpgan.eyes import Eyes
+from fpgan.data.eyes import Eyes
 from fpgan.networks.inference import judge_domain
 from fpgan.quality.parts import person_parts
-from fpgan.training.domain_classifier import train_domain_classifier
+from fpgan.training.domain_training import train_domain_classifier
 
 FOLDS = 3
 

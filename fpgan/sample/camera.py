@@ -20,7 +20,7 @@ Array = NDArray[np.floating]
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
-class Camera(Protocol):
+class RenderingCamera(Protocol):
     def rays(self, pixels: Array) -> tuple[Array, Array]:
         """Origins and directions, camera frame, of the rays through pixels (2, N).
 
@@ -76,7 +76,7 @@ class Perspective:
 class View:
     """An eye before a camera."""
 
-    camera: Camera
+    camera: RenderingCamera
     rotation: Array
     """(3, 3) from the eye frame to the camera frame; a reflection for the subject's right eye."""
     center: Array

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgan.datasets.face_model import Side, eye_center
+from fpgan.data.face_model import Side, eye_center
 from fpgan.sample.camera import MIRROR, View
 from fpgan.sample.geometry import CORNERS_MIDDLE, NOSE, on_skin
 from fpgan.sample.hairs import draw_strokes

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgan.gaze import angles_to_vectors, vectors_to_angles
+from fpgan.data.gaze import angles_to_vectors, vectors_to_angles
 from fpgan.sample.appearance import Appearance, draw_person
 from fpgan.sample.camera import Perspective
 from fpgan.sample.webcam import Webcam, draw_webcam

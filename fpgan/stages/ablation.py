@@ -1,17 +1,17 @@
 """The evaluations of all variants of the ablation side by side."""
 
-from fpgan.comparison.ablation import ablation_scores, ablation_text
-from fpgan.comparison.compare import compare
-from fpgan.comparison.report import comparison_csv
+from fpgan.commands.compare import compared_run, draw_sheets
+from fpgan.comparison.comparison_report import comparison_csv
+from fpgan.comparison.find_evaluations import find_branches
+from fpgan.comparison.side_by_side import compare
+from fpgan.comparison.variants import ablation_scores, ablation_text
 from fpgan.errors import InputError
 from fpgan.layout import Branch
 from fpgan.nested import flat_numbers, flatten
 from fpgan.params import Params
-from fpgan.stages.compare import compared_run, draw_sheets
+from fpgan.runs.headline import DOT
+from fpgan.runs.stage import run_stage
 from fpgan.stages.evaluate import conclusion
-from fpgan.stages.find_evaluations import find_branches
-from fpgan.stages.headline import DOT
-from fpgan.stages.stage import run_stage
 
 STAGE = "ablation"
 PIPELINE = "pipelines/ablation/dvc.yaml"

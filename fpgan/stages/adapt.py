@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgan.adaptation import (
-    Framing,
     Labels,
+    Reframing,
     choose_rows,
     draw_labels,
     estimate_labels,
@@ -20,22 +20,23 @@ from fpgan.adaptation import (
     reframe,
     simulator_settings,
 )
-from fpgan.datasets.prepare import prepare
-from fpgan.eyes import Eyes, load_eyes, save_eyes
-from fpgan.figures.gaze import label_figure
+from fpgan.data.datasets import prepare
+from fpgan.data.eye_set import load_eyes, save_eyes
+from fpgan.data.eyes import Eyes
+from fpgan.data.splits import split_real, split_synthetic
+from fpgan.device import default_device
+from fpgan.figures.gaze_figures import label_figure
 from fpgan.layout import ADAPTED, PREPARED_REAL, PREPARED_SYNTHETIC, SAMPLE, Branch, Trial
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
 from fpgan.networks.inference import find_landmarks, translate_pictures
-from fpgan.networks.store import load_network
+from fpgan.networks.weights import load_network
 from fpgan.params import Params
-from fpgan.sample.unityeyes import write_unityeyes
-from fpgan.splits import split_real, split_synthetic
-from fpgan.stages.stage import Stage, run_stage
+from fpgan.runs.stage import Stage, run_stage
+from fpgan.sample.write_unityeyes import write_unityeyes
 from fpgan.stages.train_estimators import check_enough, fit_gaze_net, labelled
 from fpgan.training.checkpoint import Checkpoints
-from fpgan.training.distributed import default_device
 from fpgan.training.loop import History
 from fpgan.training.recorder import Silent
 
@@ -49,7 +50,7 @@ class Adapted(NamedTuple):
     """Synthetic ones."""
     labels: Labels | None
     """(N, 4) of the real eyes, as they were estimated: what the eyes were made by; None where by none."""
-    framing: Framing
+    framing: Reframing
     """From the synthetic eyes as they were prepared to the real ones."""
     rounds: History
 
@@ -130,7 +131,7 @@ def adapt(
 ) -> Adapted:
     """Goes round by round, until the estimates of the real eyes' labels have settled."""
     if params.adapt.method == "none":
-        return Adapted(synthetic, None, Framing(1.0, np.zeros(2)), [])
+        return Adapted(synthetic, None, Reframing(1.0, np.zeros(2)), [])
     gaze_net = translated_net or fit(params, synthetic, stage, "synthetic")
     head_net = fit_head_net(params, synthetic, real, stage)
     lids, labels_s = find_landmarks(landmark_net, synthetic.image), known_labels(synthetic)
@@ -166,7 +167,7 @@ def framing_of(
     real_landmarks: NDArray[np.floating],
     real_labels: Labels,
     stage: Stage,
-) -> Framing:
+) -> Reframing:
     """How synthetic eyes are to be framed; as they are, with a warning, where what is found cannot be."""
     found = find_framing(landmarks, labels, real_landmarks, real_labels)
     if found.plausible:
@@ -176,7 +177,7 @@ def framing_of(
         f"by their landmarks real eyes are {found.scale:.2f} times as large as synthetic ones, which cannot "
         "be; the framing stays",
     )
-    return Framing(1.0, np.zeros(2))
+    return Reframing(1.0, np.zeros(2))
 
 
 def make_eyes(params: Params, synthetic: Eyes, labels: Labels, seed: int) -> Eyes:

@@ -1,19 +1,20 @@
 """The evaluations of all persons who were left out, each alone and together."""
 
-from fpgan.comparison.cross_person import mean_over_persons, person_rows, person_text, pool, skipped
-from fpgan.comparison.report import rows_csv
+from fpgan.comparison.comparison_report import rows_csv
+from fpgan.comparison.find_evaluations import find_branches
+from fpgan.comparison.persons import mean_over_persons, person_rows, person_text, pool, skipped
+from fpgan.config import adapted_to
 from fpgan.errors import InputError
+from fpgan.evaluation.evaluation_report import scores_report
 from fpgan.evaluation.protocols import describe_cross_person
 from fpgan.evaluation.summary import summarize
-from fpgan.figures.errors import person_errors
+from fpgan.figures.error_figures import person_errors
 from fpgan.layout import Branch
 from fpgan.nested import flat_numbers
-from fpgan.params import Params, adapted_to
-from fpgan.report import scores_report
+from fpgan.params import Params
+from fpgan.runs.headline import DOT
+from fpgan.runs.stage import run_stage
 from fpgan.stages.evaluate import conclusion
-from fpgan.stages.find_evaluations import find_branches
-from fpgan.stages.headline import DOT
-from fpgan.stages.stage import run_stage
 
 STAGE = "cross_person"
 TABLE, FIGURE = "table.csv", "persons.png"

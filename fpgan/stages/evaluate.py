@@ -8,7 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from fpgan.evaluation.errors import Estimates
+from fpgan.data.eye_set import load_eyes
+from fpgan.data.splits import split_real, split_synthetic
+from fpgan.device import default_device
+from fpgan.evaluation.estimates import Estimates
+from fpgan.evaluation.evaluation_report import evaluation_report
 from fpgan.evaluation.examine import (
     Examined,
     Findings,
@@ -22,21 +26,17 @@ from fpgan.evaluation.examine import (
 from fpgan.evaluation.protocols import PROTOCOLS, Conditions, describe_all
 from fpgan.evaluation.record import DIRECTIONS, Evaluation, Shown, digest_test_eyes, save_evaluation
 from fpgan.evaluation.summary import headline, summarize
-from fpgan.eyes import load_eyes
-from fpgan.figures.errors import error_distributions, error_maps, person_errors
-from fpgan.figures.eyes import translation_sheet
-from fpgan.figures.gaze import gaze_figure
+from fpgan.figures.error_figures import error_distributions, error_maps, person_errors
+from fpgan.figures.eye_sheets import translation_sheet
+from fpgan.figures.gaze_figures import gaze_figure
 from fpgan.layout import ADAPTED, EVALUATION, PREPARED_REAL, PREPARED_SYNTHETIC, Branch, Trial
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
-from fpgan.networks.store import absence, load_network
+from fpgan.networks.weights import absence, load_network
 from fpgan.params import Params
-from fpgan.quality.translation import too_few_eyes
-from fpgan.report import evaluation_report
-from fpgan.splits import split_real, split_synthetic
-from fpgan.stages.stage import run_stage
-from fpgan.training.distributed import default_device
+from fpgan.quality.translation_quality import too_few_eyes
+from fpgan.runs.stage import run_stage
 
 SHOWN = 16  # eyes a direction, in the record
 MOST_DEGREES = 30  # of an error, in the table of a plot: larger ones count as so large

@@ -6,14 +6,14 @@ from typing import Literal
 import numpy as np
 from matplotlib.figure import Figure
 
-from fpgan.datasets.prepare import prepare
-from fpgan.eyes import load_eyes
-from fpgan.figures.eyes import eye_sheet
-from fpgan.figures.gaze import gaze_figure
+from fpgan.data.datasets import prepare
+from fpgan.data.eye_set import load_eyes
+from fpgan.figures.eye_sheets import eye_sheet
+from fpgan.figures.gaze_figures import gaze_figure
 from fpgan.layout import PREPARED_REAL, PREPARED_SYNTHETIC
 from fpgan.params import Params
-from fpgan.stages.progress import progress_bar
-from fpgan.stages.stage import run_stage
+from fpgan.progress import progress_bar
+from fpgan.runs.stage import run_stage
 
 SHEET = 24  # eyes on the contact sheet
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fpgan.deployment.candidates import Candidate, find_candidates, is_sample
 from fpgan.deployment.card import Card, model_card
 from fpgan.deployment.champion import judge
 from fpgan.deployment.formats import write_network
@@ -13,9 +14,8 @@ from fpgan.evaluation.record import Evaluation, load_evaluation
 from fpgan.layout import EVALUATION, REGISTERED, Branch, Trial
 from fpgan.params import Params
 from fpgan.provenance.digests import digest
+from fpgan.runs.stage import run_stage
 from fpgan.stages.evaluate import evaluated_files
-from fpgan.stages.find_networks import Candidate, find_candidates, is_sample
-from fpgan.stages.stage import run_stage
 from fpgan.tracking.registry import IDENTITY, Entry, champion, make_champion, register
 from fpgan.wording import spaced
 

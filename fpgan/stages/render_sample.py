@@ -4,9 +4,9 @@ from tqdm import tqdm
 
 from fpgan.layout import SAMPLE
 from fpgan.params import Params
-from fpgan.sample.mpiifacegaze import write_mpiifacegaze
-from fpgan.sample.unityeyes import write_unityeyes
-from fpgan.stages.stage import run_stage
+from fpgan.runs.stage import run_stage
+from fpgan.sample.write_mpiifacegaze import write_mpiifacegaze
+from fpgan.sample.write_unityeyes import write_unityeyes
 
 
 def render_sample(params: Params) -> str:

@@ -7,21 +7,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fpgan.augmentation import Augment
-from fpgan.datasets.parallel import available_cpus
+from fpgan.data.eye_set import load_eyes
+from fpgan.data.eyes import Eyes
+from fpgan.data.splits import split_real, split_synthetic
+from fpgan.device import default_device
 from fpgan.errors import InputError
-from fpgan.evaluation.errors import gaze_estimates
-from fpgan.eyes import Eyes, load_eyes
+from fpgan.evaluation.estimates import gaze_estimates
 from fpgan.layout import ADAPTED, PREPARED_REAL, PREPARED_SYNTHETIC, Trial
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet, landmark_distance
 from fpgan.networks.inference import find_landmarks
-from fpgan.networks.store import save_absence, save_network
-from fpgan.params import Params, Training
-from fpgan.splits import split_real, split_synthetic
-from fpgan.stages.stage import run_stage
+from fpgan.networks.weights import save_absence, save_network
+from fpgan.parallel import available_cpus
+from fpgan.params import Params, TrainEstimator
+from fpgan.runs.stage import run_stage
+from fpgan.training.augmentation import Augment
 from fpgan.training.checkpoint import Checkpoints
-from fpgan.training.distributed import default_device
 from fpgan.training.gaze import train_gaze
 from fpgan.training.landmarks import train_landmarks
 from fpgan.training.loop import History
@@ -188,7 +189,7 @@ def check_enough(count: int, batch_size: int, source: Path) -> None:
         )
 
 
-def augmenting_processes(params: Params, section: Training, eyes: int) -> int:
+def augmenting_processes(params: Params, section: TrainEstimator, eyes: int) -> int:
     """How many processes augment: as params say, else one a CPU where there is much to do."""
     if params.compute.workers is not None:
         return params.compute.workers

@@ -5,23 +5,24 @@ from contextlib import AbstractContextManager, suppress
 
 import numpy as np
 
+from fpgan.data.eye_set import load_eyes
+from fpgan.data.eyes import Eyes
+from fpgan.data.splits import split_real, split_synthetic
 from fpgan.errors import InputError, Interrupted
-from fpgan.eyes import Eyes, load_eyes
+from fpgan.evaluation.watching import Watch
 from fpgan.layout import ADAPTED, GENERATORS, PREPARED_REAL, Trial
 from fpgan.networks.discriminator import patch_size
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
-from fpgan.networks.store import load_network, save_network
+from fpgan.networks.weights import load_network, save_network
 from fpgan.params import Params
-from fpgan.splits import split_real, split_synthetic
-from fpgan.stages.stage import Stage, run_stage
+from fpgan.runs.stage import Stage, run_stage
 from fpgan.training.distributed import Processes, join, launch, must_launch
 from fpgan.training.gan import TASK_METRIC, TrainingEyes, train_gan
 from fpgan.training.gan_networks import FeatureNetworks, build_networks, generator_arguments
 from fpgan.training.loop import History
 from fpgan.training.precision import choose_precision
 from fpgan.training.recorder import Silent
-from fpgan.training.watching import Watch
 
 
 def train_gan_stage(params: Params, trial: Trial) -> str:

@@ -2,14 +2,14 @@
 
 from typing import Literal
 
-from fpgan.figures.eyes import translation_sheet
+from fpgan.device import default_device
+from fpgan.figures.eye_sheets import translation_sheet
 from fpgan.layout import ADAPTED, PREPARED_REAL, Trial
 from fpgan.networks.generator import Generator
-from fpgan.networks.store import load_network
+from fpgan.networks.weights import load_network
 from fpgan.params import Params
-from fpgan.stages.progress import progress_bar
-from fpgan.stages.stage import run_stage
-from fpgan.training.distributed import default_device
+from fpgan.progress import progress_bar
+from fpgan.runs.stage import run_stage
 from fpgan.translation import translate_eye_set
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from fpgan.errors import Unavailable
 from fpgan.files.writing import replacing
-from fpgan.tracking.store import StoreLost, project_root, store_name
+from fpgan.layout import project_root
+from fpgan.tracking.store import StoreLost, store_name
 
 RETRY_SECONDS = 30
 RETRY_PATIENCE = 30  # times what the last try took: a store that is away costs a thirtieth of the time

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import mlflow
 import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from fpgan.tracking import mlflow  # as it is set up there
 from fpgan.tracking.sending import reachable
 
 SERVED = Path(__file__).parents[1] / "deployment" / "served_eyes.py"

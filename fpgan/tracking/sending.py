@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from fpgan.errors import InputError, Unavailable
+from fpgan.layout import project_root
 from fpgan.tracking.journal import Journal
 from fpgan.tracking.outage import forget_outage
 from fpgan.tracking.store import (
@@ -18,7 +19,6 @@ from fpgan.tracking.store import (
     answering,
     find_stored,
     open_stored,
-    project_root,
     store_name,
 )
 

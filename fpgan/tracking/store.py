@@ -22,6 +22,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_I
 from sqlalchemy.exc import OperationalError
 
 from fpgan.errors import InputError, causes
+from fpgan.layout import project_root
 from fpgan.nested import flatten
 from fpgan.tracking.journal import Event, Payload
 from fpgan.tracking.system_metrics import ALWAYS
@@ -88,17 +89,6 @@ def redacted(text: str) -> str:
         if secret := os.environ.get(name):
             text = text.replace(secret, "***")
     return re.sub(r"://[^/\s]*@", "://***@", text)
-
-
-def project_root() -> Path:
-    """The project that DVC runs this process for, also where it does so in a copy, as for queued experiments.
-
-    Not run by DVC: the nearest folder upwards that DVC was initialised in, else the current one.
-    """
-    if root := os.environ.get("DVC_ROOT"):
-        return Path(root)
-    here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), here)
 
 
 def use_store() -> bool:

@@ -22,6 +22,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fpgan.device import default_device
 from fpgan.errors import InputError
 
 if TYPE_CHECKING:
@@ -83,11 +84,6 @@ class Processes:
         box = [value]
         dist.broadcast_object_list(box, src=0, device=self.device)
         return box[0]
-
-
-def default_device() -> torch.device:
-    """Where networks are trained and run by a single process."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def must_launch(compute: Compute) -> bool:

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fpgan.datasets.parallel import map_in_order
-from fpgan.eyes import Eyes
-from fpgan.pictures import pictures_to_input
+from fpgan.data.eyes import Eyes
+from fpgan.data.pictures import pictures_to_input
+from fpgan.parallel import map_in_order
 from fpgan.training.batches import batch_rows
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.distributed import Processes
@@ -25,8 +25,8 @@ from fpgan.training.recorder import Recorder
 from fpgan.training.schedule import one_cycle, set_learning_rate
 
 if TYPE_CHECKING:
-    from fpgan.augmentation import Augment
-    from fpgan.params import Training as TrainingParams
+    from fpgan.params import TrainEstimator
+    from fpgan.training.augmentation import Augment
 
 
 class Chosen(NamedTuple):
@@ -52,7 +52,7 @@ def train_estimator(
     validation_error: Callable[[], float],  # of the network as it is, lower is better
     error_name: str,  # its name in the record, such as 'validation_gaze_error_degrees'
     augment: Augment,
-    params: TrainingParams,
+    params: TrainEstimator,
     workers: int,  # processes that augment
     checkpoints: Checkpoints,
     recorder: Recorder,
@@ -94,7 +94,7 @@ class EstimatorTraining:
         validation_error: Callable[[], float],
         error_name: str,
         augment: Augment,
-        params: TrainingParams,
+        params: TrainEstimator,
         workers: int,
         device: torch.device,
     ) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
 from fpgan import losses
-from fpgan.pictures import bytes_to_input, pictures_to_bytes
+from fpgan.data.pictures import bytes_to_input, pictures_to_bytes
 from fpgan.training.averaging import average_decay, averaged_copy, update_average
 from fpgan.training.batches import batch_rows
 from fpgan.training.capture import CapturedStep

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fpgan import losses
-from fpgan.eyes import LANDMARKS
+from fpgan.data.eyes import LANDMARKS
 from fpgan.networks.inference import estimate_gaze, find_landmarks
 from fpgan.training.batches import batch_rows
 from fpgan.training.gan_networks import FeatureNetworks, Networks

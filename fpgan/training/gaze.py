@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fpgan.eyes import Eyes
-from fpgan.gaze import angular_error
+from fpgan.data.eyes import Eyes
+from fpgan.data.gaze import angular_error
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.inference import estimate_gaze
 from fpgan.training.checkpoint import Checkpoints
@@ -19,8 +19,8 @@ from fpgan.training.loop import History
 from fpgan.training.recorder import Recorder
 
 if TYPE_CHECKING:
-    from fpgan.augmentation import Augment
     from fpgan.params import TrainGaze
+    from fpgan.training.augmentation import Augment
 
 
 def train_gaze(

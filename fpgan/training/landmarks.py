@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from fpgan.eyes import Eyes
+from fpgan.data.eyes import Eyes
 from fpgan.losses import heatmap_loss
 from fpgan.networks.hourglass import LandmarkNet, landmark_distance
 from fpgan.networks.inference import find_landmarks
@@ -17,8 +17,8 @@ from fpgan.training.loop import History
 from fpgan.training.recorder import Recorder
 
 if TYPE_CHECKING:
-    from fpgan.augmentation import Augment
     from fpgan.params import TrainLandmarks
+    from fpgan.training.augmentation import Augment
 
 
 def train_landmarks(

@@ -1,0 +1,27 @@
+"""Writes an eye set or a trained network in a format that other programs read."""
+
+from pathlib import Path
+
+from fpgan.deployment.eye_folder import Pictures, write_folder
+from fpgan.deployment.formats import Format, write_network
+from fpgan.errors import InputError
+from fpgan.params import EyePicture
+from fpgan.progress import progress_bar
+
+
+def export_eyes(source: Path, output: Path, pictures: Pictures) -> str:
+    """Writes the eyes of an HDF5 set into a new folder; returns what it wrote, in words."""
+    if source.suffix == ".safetensors":
+        raise InputError(
+            f"{source}: is a model, not an eye set; --format onnx, pt2 or safetensors writes models"
+        )
+    with progress_bar("eye") as advance:
+        count = write_folder(source, output, pictures=pictures, progress=advance)
+    return f"{output}: {count} eyes, N.{pictures} and N.json"
+
+
+def export_network(source: Path, output: Path, form: Format, picture: EyePicture) -> str:
+    """Writes a network for pictures as described into a new file; returns what it wrote, in words."""
+    write_network(source, output, form, picture.shape)
+    size = output.stat().st_size / 1e6
+    return f"{output}: {size:.1f} MB, for eyes of {picture.width} x {picture.height} pixels"

@@ -1,0 +1,136 @@
+"""Persons left out in turn: their eyes together, and the tables of each and of all."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from fpgan.comparison.side_by_side import (
+    by_direction,
+    difference_columns,
+    error_columns,
+    mean_errors,
+    number_columns,
+    recorded_estimates,
+)
+from fpgan.errors import InputError
+from fpgan.evaluation.estimates import Estimates
+from fpgan.evaluation.examine import mean_over_seeds
+from fpgan.evaluation.protocols import PROTOCOLS
+from fpgan.evaluation.record import Evaluation
+from fpgan.evaluation.statistics import compare
+from fpgan.evaluation.summary import BASELINE
+from fpgan.wording import spaced
+
+WIDTH = 116
+ALL = "all persons"
+
+
+def pool(evaluations: Mapping[str, Evaluation]) -> dict[str, Estimates]:
+    """What estimators say of all persons' eyes, by protocol; each person's are asked of networks of its own.
+
+    Persons without gaze labels are left out, and protocols that are not known of all others. Raises
+    InputError when nobody has labels, or networks of different seeds were evaluated.
+    """
+    labelled = {person: evaluation for person, evaluation in evaluations.items() if evaluation.estimates}
+    if not labelled:
+        raise InputError(f"cross_person: none of {', '.join(evaluations)} has gaze labels to test with")
+    first, *others = labelled
+    for person in others:
+        if labelled[person].seeds != labelled[first].seeds:
+            raise InputError(
+                f"cross_person: {person} was evaluated with the seeds {_listed(labelled[person].seeds)}, "
+                f"{first} with {_listed(labelled[first].seeds)}; `dvc repro pipelines/cross_person/dvc.yaml`"
+            )
+    found = [recorded_estimates(evaluation) for evaluation in labelled.values()]
+    return {
+        protocol: Estimates(
+            np.concatenate([each[protocol].gaze for each in found], axis=1),
+            np.concatenate([each[protocol].true for each in found]),
+            np.concatenate([each[protocol].person for each in found]),
+        )
+        for protocol in PROTOCOLS
+        if all(protocol in each for each in found)
+    }
+
+
+def skipped(evaluations: Mapping[str, Evaluation]) -> dict[str, str]:
+    """Protocols that are not known of a person who has gaze labels, and why."""
+    return {
+        protocol: f"{person}: {reason}"
+        for person, evaluation in evaluations.items()
+        if evaluation.estimates
+        for protocol, reason in evaluation.skipped.items()
+    }
+
+
+def mean_over_persons(evaluations: Mapping[str, Evaluation], section: str) -> dict[str, dict[str, Any]]:
+    """A section of metrics.json that describes translation, by direction: the mean of those who have it."""
+    found = [evaluation.scores.get(section, {}) for evaluation in evaluations.values()]
+    directions = dict.fromkeys(direction for each in found for direction in each)
+    return {
+        direction: mean_over_seeds([each[direction] for each in found if direction in each])
+        for direction in directions
+    }
+
+
+def person_rows(evaluations: Mapping[str, Evaluation]) -> list[dict[str, str]]:
+    """A row a person, and one of all, with everything in columns, as for a CSV file.
+
+    A person's intervals are over that person's eyes, those of all over persons. Differences are from no
+    adaptation.
+    """
+    pooled = pool(evaluations)
+    rows = [
+        {"person": person}
+        | _columns(recorded_estimates(evaluation))
+        | number_columns(
+            by_direction(evaluation.scores, "preservation") | by_direction(evaluation.scores, "quality")
+        )
+        for person, evaluation in evaluations.items()
+    ]
+    return [*rows, {"person": ALL} | _columns(pooled)]
+
+
+def _columns(estimates: Mapping[str, Estimates]) -> dict[str, str]:
+    eyes = max((len(found.person) for found in estimates.values()), default=0)
+    tests = {
+        name: compare(found, estimates[BASELINE])
+        for name, found in estimates.items()
+        if name != BASELINE and BASELINE in estimates
+    }
+    return {"eyes": str(eyes)} | error_columns(mean_errors(estimates)) | difference_columns(tests)
+
+
+def person_text(evaluations: Mapping[str, Evaluation]) -> str:
+    """Mean errors by person and protocol, and those of all."""
+    pooled = pool(evaluations)
+    table = Table(title="Gaze error of the persons left out, degrees", title_justify="left")
+    table.add_column("person")
+    table.add_column("eyes", justify="right")
+    for protocol in pooled:
+        table.add_column(spaced(protocol), justify="right")
+    for person, evaluation in evaluations.items():
+        estimates = recorded_estimates(evaluation)
+        cells = [_cell(estimates.get(protocol)) for protocol in pooled]
+        table.add_row(person, str(len(evaluation.person)), *cells)
+    table.add_section()
+    eyes = len(next(iter(pooled.values())).person)
+    table.add_row(ALL, str(eyes), *map(_cell, pooled.values()))
+    console = Console(width=WIDTH, markup=False, highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().rstrip("\n")
+
+
+def _cell(found: Estimates | None) -> str:
+    if not found:
+        return "-"
+    spread = "" if found.spread is None else f" \N{PLUS-MINUS SIGN} {found.spread:.2f}"
+    return f"{found.mean:.2f}{spread}"
+
+
+def _listed(seeds: tuple[int, ...]) -> str:
+    return ", ".join(map(str, seeds))

@@ -1,0 +1,284 @@
+"""The prepared eye set: one HDF5 file, a group per person.
+
+Layout (the one FP-GAN published, with landmarks added): every group holds `image` uint8 (N, H, W) or
+(N, H, W, 3) RGB, and where known `gaze` (N, 2) and `head` (N, 2), pitch and yaw in radians, and
+`landmarks` (N, 18, 2), x and y in pixels of the picture. In memory an unknown value is NaN.
+"""
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgan.data.eyes import LABELS, Eyes, equalize, join_eyes
+from fpgan.errors import InputError
+from fpgan.files.hdf5 import new_hdf5, open_hdf5
+
+BUFFERED_EYES = 256
+DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # from h5py, of a damaged file
+
+
+@contextmanager
+def open_eyes(path: Path) -> Iterator[h5py.File]:
+    """The HDF5 file of an eye set, its groups checked against the layout above.
+
+    Raises InputError, naming file, group and dataset, when the file is absent, is not HDF5, has no
+    groups, or a dataset is missing, of the wrong type or shape, of another length than the pictures, not
+    written in full, or not in this file: HDF5 can name any file for any part.
+    """
+    with open_hdf5(path, "a prepared eye set (HDF5)") as file:
+        try:
+            _check_layout(path, file)
+        except DAMAGED as error:
+            raise InputError(f"{path}: damaged HDF5 file ({error})") from None
+        yield file
+
+
+def person_groups(file: h5py.File) -> dict[str, h5py.Group]:
+    """The groups of an eye set by name; whatever else the file holds is ignored."""
+    return {name: group for name in file if isinstance(group := file.get(name), h5py.Group)}
+
+
+def _check_layout(path: Path, file: h5py.File) -> None:
+    if np.ndim(file.attrs.get("equalized", False)):
+        raise InputError(f"{path}: the attribute 'equalized' is not true or false")
+    check_links(f"{path}:", file)
+    groups = person_groups(file)
+    if not groups:
+        raise InputError(f"{path}: holds no groups; expected one group a person (such as 'p00')")
+    size: tuple[int, ...] | None = None
+    for name, group in groups.items():
+        where = f"{path}: group '{name}'"
+        check_links(f"{where}:", group)
+        image = group.get("image")
+        if not isinstance(image, h5py.Dataset):
+            raise InputError(f"{where} has no dataset 'image'")
+        if image.dtype != np.uint8 or image.ndim not in (3, 4) or (image.ndim == 4 and image.shape[3] != 3):
+            raise InputError(
+                f"{where}: 'image' is {image.dtype} {image.shape}; expected uint8 (N, H, W) or (N, H, W, 3)"
+            )
+        if size is not None and image.shape[1:] != size:
+            raise InputError(f"{where}: pictures are {image.shape[1:]}, those of the groups before it {size}")
+        size = image.shape[1:]
+        check_stored(f"{where}: 'image'", image)
+        for label, shape in LABELS.items():
+            data = group.get(label)
+            if data is None:
+                continue
+            if not isinstance(data, h5py.Dataset) or data.dtype.kind not in "fiu":
+                raise InputError(f"{where}: '{label}' is not a dataset of numbers")
+            if data.shape[1:] != shape:
+                raise InputError(
+                    f"{where}: '{label}' has shape {data.shape}; expected (N, {', '.join(map(str, shape))})"
+                )
+            if len(data) != len(image):
+                raise InputError(f"{where}: {len(image)} pictures but {len(data)} rows of '{label}'")
+            check_stored(f"{where}: '{label}'", data)
+
+
+def check_links(where: str, group: h5py.Group) -> None:
+    """Looks at the members' links without following them."""
+    for name in group:
+        if not (isinstance(name, str) and name.isprintable()):  # bytes where it is not UTF-8
+            raise InputError(f"{where} the name {name!r} is not printable text")
+        if group.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
+            raise InputError(f"{where} '{name}' is a link; expected data in the file itself")
+
+
+def check_stored(where: str, data: h5py.Dataset) -> None:
+    """Whether a dataset is all there: HDF5 reads what was never written, at any length, as zeros."""
+    if data.is_virtual or data.external:
+        raise InputError(f"{where} lies in other files; expected data in the file itself")
+    if data.chunks:
+        chunks = math.prod(math.ceil(n / c) for n, c in zip(data.shape, data.chunks, strict=True))
+        if data.id.get_num_chunks() != chunks:
+            raise InputError(
+                f"{where} was never written in full: {data.id.get_num_chunks()} of {chunks} chunks"
+            )
+    elif data.size and not data.id.get_storage_size():
+        raise InputError(f"{where} was never written")
+
+
+def load_eyes(path: Path, *, equalized: bool = True) -> Eyes:
+    """Reads a whole eye set into memory.
+
+    With `equalized` the pictures are histogram-equalised, unless the file says that they are already.
+    Raises InputError as `open_eyes` does, and when the set is empty.
+    """
+    with open_eyes(path) as file:
+        already = is_equalized(file)
+        blocks = list(read_blocks(path, file))
+    if not blocks:
+        raise InputError(f"{path}: holds no eyes")
+    eyes = join_eyes(blocks)
+    return eyes if already or not equalized else eyes.with_images(equalize(eyes.image))
+
+
+def is_equalized(file: h5py.File) -> bool:
+    """Whether an open set says that its pictures are histogram-equalised."""
+    return bool(file.attrs.get("equalized", False))
+
+
+def count_eyes(file: h5py.File) -> int:
+    """The number of eyes in an open set."""
+    return sum(len(group["image"]) for group in person_groups(file).values())
+
+
+def stored_labels(path: Path, file: h5py.File) -> list[str]:
+    """The labels that are known of any eye of an open set; raises InputError as `read_blocks` does."""
+    groups = person_groups(file).values()
+    try:
+        return [label for label in LABELS if any(_is_known(g[label]) for g in groups if label in g)]
+    except DAMAGED as error:
+        raise InputError(f"{path}: labels cannot be read ({error})") from None
+
+
+def _is_known(data: h5py.Dataset) -> bool:
+    starts = range(0, len(data), BUFFERED_EYES)
+    return any(np.isfinite(data[start : start + BUFFERED_EYES]).any() for start in starts)
+
+
+def read_batches(path: Path, file: h5py.File, size: int) -> Iterator[Eyes]:
+    """The eyes of an open set in their order, `size` at a time and at last the rest; pictures as stored.
+
+    Raises InputError as `read_blocks` does.
+    """
+    waiting: list[Eyes] = []
+    for block in read_blocks(path, file):
+        waiting.append(block)
+        if sum(map(len, waiting)) >= size:
+            eyes = join_eyes(waiting)
+            whole = len(eyes) - len(eyes) % size
+            for start in range(0, whole, size):
+                yield eyes.select(slice(start, start + size))
+            waiting = [eyes.select(slice(whole, None))]
+    if any(map(len, waiting)):
+        yield join_eyes(waiting)
+
+
+def read_blocks(path: Path, file: h5py.File) -> Iterator[Eyes]:
+    """The eyes of an open set, BUFFERED_EYES of one person at a time; pictures as stored.
+
+    Raises InputError, naming `path`, when a group cannot be read.
+    """
+    for person, group in person_groups(file).items():
+        for start in range(0, len(group["image"]), BUFFERED_EYES):
+            try:
+                yield _read_rows(person, group, slice(start, start + BUFFERED_EYES))
+            except DAMAGED as error:
+                raise InputError(f"{path}: group '{person}' cannot be read ({error})") from None
+
+
+def _read_rows(person: str, group: h5py.Group, rows: slice) -> Eyes:
+    image = group["image"][rows]
+    labels = {
+        label: group[label][rows].astype(np.float32)
+        if label in group
+        else np.full((len(image), *shape), np.nan, np.float32)
+        for label, shape in LABELS.items()
+    }
+    return Eyes(image, labels["gaze"], labels["head"], labels["landmarks"], np.full(len(image), person))
+
+
+def save_eyes(path: Path, eyes: Eyes, *, equalized: bool) -> None:
+    """Writes an eye set whole; `equalized` records whether its pictures are histogram-equalised."""
+    known = [name for name in LABELS if np.isfinite(getattr(eyes, name)).any()]
+    with EyeWriter(path, labels=known, equalized=equalized) as writer:
+        writer.extend(eyes)
+
+
+class EyeWriter:
+    """Appends eyes to a new set, in chunks, with memory that does not grow with the set.
+
+    Of the labels only those named are written. The file appears under its name only when the `with`
+    block ends without an exception. Raises Unavailable when there is no room for it.
+    """
+
+    def __init__(
+        self, path: Path, *, labels: Collection[str] = tuple(LABELS), equalized: bool = False
+    ) -> None:
+        self.path = path
+        self.labels = labels
+        self.equalized = equalized
+        self.counts: dict[str, int] = {}
+        self._rows: dict[str, list[tuple[NDArray, ...]]] = {}
+
+    def __enter__(self) -> "EyeWriter":
+        with ExitStack() as stack:
+            self._file, self._check = stack.enter_context(new_hdf5(self.path))
+            self._file.attrs["equalized"] = self.equalized
+            stack.push(self._finish)
+            self._ending = stack.pop_all()
+        return self
+
+    def append(
+        self,
+        person: str,
+        image: NDArray[np.uint8],
+        gaze: NDArray | Sequence[float] | None = None,
+        head: NDArray | Sequence[float] | None = None,
+        landmarks: NDArray | None = None,
+    ) -> None:
+        """Adds one eye: image (H, W) or (H, W, 3); labels as in `Eyes`, None where unknown."""
+        labels = [
+            np.full(shape, np.nan, np.float32) if value is None else np.asarray(value, np.float32)
+            for value, shape in zip((gaze, head, landmarks), LABELS.values(), strict=True)
+        ]
+        self._add(person, tuple(value[None] for value in (image, *labels)))
+
+    def extend(self, eyes: Eyes) -> None:
+        """Adds eyes in their order, as `append` one by one."""
+        changes = np.flatnonzero(eyes.person[1:] != eyes.person[:-1]) + 1
+        for start, end in pairwise([0, *changes.tolist(), len(eyes)]):
+            while start < end:
+                person = str(eyes.person[start])
+                room = BUFFERED_EYES - self.counts.get(person, 0) % BUFFERED_EYES
+                rows = eyes.select(slice(start, min(end, start + room)))
+                # Copied: a few rows that wait would keep all the memory that they are part of.
+                parts = (rows.image, rows.gaze, rows.head, rows.landmarks)
+                self._add(person, tuple(part.copy() for part in parts))
+                start += len(rows)
+
+    def _add(self, person: str, rows: tuple[NDArray, ...]) -> None:
+        self._rows.setdefault(person, []).append(rows)
+        self.counts[person] = self.counts.get(person, 0) + len(rows[0])
+        if self.counts[person] % BUFFERED_EYES == 0:
+            self._flush(person)
+
+    def _flush(self, person: str) -> None:
+        rows = self._rows.pop(person, [])
+        if not rows:
+            return
+        group = self._file.require_group(person)
+        for name, values in zip(("image", *LABELS), zip(*rows, strict=True), strict=True):
+            if name != "image" and name not in self.labels:
+                continue
+            block = np.concatenate(values)
+            if name not in group:
+                group.create_dataset(
+                    name,
+                    data=block,
+                    maxshape=(None, *block.shape[1:]),
+                    chunks=(BUFFERED_EYES, *block.shape[1:]),
+                )
+            else:
+                data = group[name]
+                data.resize(len(data) + len(block), axis=0)
+                data[-len(block) :] = block
+        self._check()
+
+    def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            for person in list(self._rows):
+                self._flush(person)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ending.__exit__(kind, error, trace)

@@ -1,0 +1,79 @@
+"""Eye pictures and their labels in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+LANDMARKS = 18  # 8 on the eyelid margin, 8 on the iris edge, the iris centre, the eyeball centre
+LABELS = {"gaze": (2,), "head": (2,), "landmarks": (LANDMARKS, 2)}
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """Eye pictures and their labels, one row an eye; unknown labels are NaN."""
+
+    image: NDArray[np.uint8]
+    """(N, H, W) grey or (N, H, W, 3) RGB."""
+    gaze: NDArray[np.float32]
+    """(N, 2) pitch and yaw in radians."""
+    head: NDArray[np.float32]
+    """(N, 2) pitch and yaw in radians."""
+    landmarks: NDArray[np.float32]
+    """(N, 18, 2) x and y in pixels."""
+    person: NDArray[np.str_]
+    """(N,) the group each eye comes from."""
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def select(self, rows: NDArray[np.bool_] | NDArray[np.integer] | slice) -> "Eyes":
+        """The eyes of the given rows (mask, indices or slice), in that order."""
+        return Eyes(
+            self.image[rows], self.gaze[rows], self.head[rows], self.landmarks[rows], self.person[rows]
+        )
+
+    def with_images(self, image: NDArray[np.uint8]) -> "Eyes":
+        """The same labels on other pictures (N, ...)."""
+        return replace(self, image=image)
+
+    @property
+    def channels(self) -> int:
+        """1 for grey pictures, 3 for RGB."""
+        return 3 if self.image.ndim == 4 else 1
+
+    @property
+    def has_gaze(self) -> NDArray[np.bool_]:
+        """(N,) whether the gaze of each eye is known."""
+        return np.all(np.isfinite(self.gaze), axis=1)
+
+    @property
+    def has_landmarks(self) -> NDArray[np.bool_]:
+        """(N,) whether all landmarks of each eye are known."""
+        return np.all(np.isfinite(self.landmarks), axis=(1, 2))
+
+
+def equalize(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Histogram-equalised copies of pictures (N, H, W) or, on their luma, (N, H, W, 3) RGB."""
+    result = np.empty_like(images)
+    for i, picture in enumerate(images):
+        if picture.ndim == 2:
+            result[i] = cv2.equalizeHist(picture)
+        else:
+            luma = cv2.cvtColor(picture, cv2.COLOR_RGB2YCrCb)
+            luma[..., 0] = cv2.equalizeHist(np.ascontiguousarray(luma[..., 0]))
+            result[i] = cv2.cvtColor(luma, cv2.COLOR_YCrCb2RGB)
+    return result
+
+
+def join_eyes(parts: Sequence[Eyes]) -> Eyes:
+    """All eyes of one or more sets, in their order."""
+    return Eyes(
+        np.concatenate([part.image for part in parts]),
+        np.concatenate([part.gaze for part in parts]),
+        np.concatenate([part.head for part in parts]),
+        np.concatenate([part.landmarks for part in parts]),
+        np.concatenate([part.person for part in parts]),
+    )

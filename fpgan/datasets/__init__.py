@@ -1,1 +1,0 @@
-"""Raw folders into prepared eye sets."""

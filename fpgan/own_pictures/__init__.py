@@ -1,0 +1,1 @@
+"""Trained networks on a user's own eye pictures."""

@@ -1,0 +1,238 @@
+"""A network over a folder of a user's own eye pictures: a picture and a line of a table for each."""
+
+import csv
+import os
+from collections import abc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain, count, groupby, islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from fpgan.data.eyes import equalize
+from fpgan.data.preparation_report import SHOWN, BadSample, SampleError
+from fpgan.device import device_of
+from fpgan.errors import InputError
+from fpgan.files.output_folder import output_folder
+from fpgan.networks.inference import Spread
+from fpgan.own_pictures.reading import PictureShape, fit_picture, list_pictures, read_picture
+from fpgan.parallel import available_cpus, map_ahead, map_in_order
+
+ONE_BLOCK = 3840  # bytes of a picture whose PNG fills one block of a disk, compressed or not
+PROCESSES = 4  # that read for a GPU, and as many that write: the threads of one manage 5000 pictures a second
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Eye:
+    """A picture of the user's."""
+
+    name: str
+    """Relative to the folder."""
+    target: str
+    """Name of what is made of it."""
+    picture: Picture | None
+    """As the network sees it, but not equalised; None where it could not be read."""
+    cut_off: bool
+    problem: BadSample | None
+
+
+Chunk = list[Eye]
+Stream = Callable[
+    [Any, Iterable[Any], Callable[[Any], tuple[Chunk, Picture]], Spread],
+    abc.Generator[tuple[Chunk, NDArray[Any]], None, None],
+]
+"""Of `fpgan.networks.inference`."""
+
+
+@dataclass
+class FolderResult:
+    """What became of a folder's pictures."""
+
+    read: int = 0
+    cut_off: int = 0
+    """Those of which more than a tenth was cut off, as they have another shape."""
+    bad: int = 0
+    first_bad: list[BadSample] = field(default_factory=list)
+
+    def in_words(self, shape: PictureShape, table: Path, done: str, *, flip: bool) -> str:
+        """A line on the whole folder, then those on pictures that were cut or could not be read."""
+        mirrored = ", mirrored before and back after" if flip else ""
+        return "\n".join(
+            [
+                f"{table.parent}: {self.read} pictures {done}, seen as {shape}{mirrored}; listed in {table}",
+                *self.remarks(shape, table),
+            ]
+        )
+
+    def remarks(self, shape: PictureShape, table: Path) -> list[str]:
+        """Lines on the pictures that were not read, or not whole."""
+        lines = []
+        if self.cut_off:
+            size = f"{shape.width} x {shape.height}"
+            lines.append(f"{self.cut_off} cut to their middle, being of another shape than {size}")
+        if self.bad:
+            lines += [f"{self.bad} could not be read, see {table}:", *self.bad_lines()]
+        return lines
+
+    def bad_lines(self) -> list[str]:
+        """A line each for the first pictures that could not be read, and one for the rest."""
+        lines = [f"  {sample}" for sample in self.first_bad]
+        return [*lines, f"  and {self.bad - SHOWN} more"] if self.bad > SHOWN else lines
+
+
+def run_over_folder(
+    stream: Stream,
+    network: nn.Module,
+    use: Callable[[Picture, NDArray[Any]], tuple[Picture, Sequence[str]]],
+    source: Path,
+    output: Path,
+    shape: PictureShape,
+    *,
+    table: str,
+    columns: Sequence[str],
+    flip: bool,
+    batch_size: int,
+    progress: Callable[[int, int], object] | None = None,
+) -> FolderResult:
+    """Shows every picture of a folder, or a single one, to a network, and writes what `use` makes of it.
+
+    `use`, which can be pickled, is given the picture as the network saw it before equalisation, and the
+    answer; it returns a picture to write as PNG and the values for `columns`. With `flip` the network sees
+    pictures mirrored. In the new folder `output` the pictures lie under their own names and subfolders,
+    ending in .png; where two would get one name, one keeps its old ending too. The CSV file `table` has a
+    line for every picture, broken ones included: file, picture, columns, problem. Memory does not grow with
+    the number of pictures.
+    `progress` is told the number of pictures done and of all.
+    Raises InputError when nothing can be read, or `output` is not new or lies in the folder.
+    """
+    root, names = _find(source, output)
+    total = sum(1 for _ in names())
+    if not total:
+        raise InputError(f"{source}: holds no PNG or JPEG pictures")
+    result = FolderResult()
+    with output_folder(output) as folder:
+        prepare = partial(_read, root, shape, flip)
+        write = partial(_write, folder, use)
+        spread = _spread(network)
+        with (
+            (folder / table).open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+            closing(stream(network, _chunks(_targets(names()), batch_size), prepare, spread)) as answers,
+            closing(spread(write, answers)) as written,
+        ):
+            writer = csv.writer(file)
+            writer.writerow(["file", "picture", *columns, "problem"])
+            for chunk, values in written:
+                for eye, row in zip(chunk, values, strict=True):
+                    if eye.problem is None:
+                        writer.writerow([eye.name, eye.target, *row, ""])
+                    else:
+                        writer.writerow([eye.name, "", *[""] * len(columns), eye.problem.reason])
+                _count(result, chunk)
+                if progress is not None:
+                    progress(result.read + result.bad, total)
+        if not result.read:
+            raise InputError(
+                "\n".join([f"{source}: none of {total} pictures can be read:", *result.bad_lines()])
+            )
+    return result
+
+
+def _spread(network: nn.Module) -> Spread:
+    """How pictures are read, and how they are written, beside a network."""
+    if device_of(network).type == "cpu":  # which has enough to do
+        return partial(map_ahead, threads=1)
+    return partial(map_in_order, workers=min(PROCESSES, available_cpus()))
+
+
+def _find(source: Path, output: Path) -> tuple[Path, Callable[[], Iterator[str]]]:
+    """The folder that names are relative to, without links, and what lists them."""
+    if source.is_file():
+        return source.parent.resolve(), lambda: iter([source.name])
+    root = source.resolve()
+    if not root.is_dir():
+        raise InputError(f"{source}: no such file or folder; expected eye pictures, PNG or JPEG")
+    if output.resolve().is_relative_to(root):
+        raise InputError(f"{output}: lies in the folder of pictures; name another place")
+    return root, lambda: list_pictures(root)
+
+
+def _targets(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each name with that of its PNG: its own, with another ending, such that no two are alike."""
+    for _, group in groupby(names, os.path.dirname):
+        together = list(group)
+        taken: set[str] = set()
+        targets = {}
+        for name in sorted(together, key=lambda name: not name.endswith(".png")):
+            choices = chain(
+                [f"{os.path.splitext(name)[0]}.png", f"{name}.png"], (f"{name}-{n}.png" for n in count(2))
+            )
+            targets[name] = next(choice for choice in choices if choice.casefold() not in taken)
+            taken.add(targets[name].casefold())  # some file systems do not tell A from a
+        yield from ((name, targets[name]) for name in together)
+
+
+def _chunks(names: Iterator[tuple[str, str]], size: int) -> Iterator[list[tuple[str, str]]]:
+    return iter(lambda: list(islice(names, size)), [])
+
+
+def _read(
+    root: Path, shape: PictureShape, flip: bool, chunk: list[tuple[str, str]]
+) -> tuple[list[Eye], Picture]:
+    eyes = []
+    for name, target in chunk:
+        try:
+            picture = read_picture(root, name)
+            if flip:
+                picture = np.ascontiguousarray(picture[:, ::-1])
+            eyes.append(Eye(name, target, *fit_picture(picture, shape), None))
+        except SampleError as error:
+            eyes.append(Eye(name, target, None, False, error.sample))
+    seen = [eye.picture for eye in eyes if eye.picture is not None]
+    size = (shape.height, shape.width, 3)[: 3 if shape.color else 2]
+    return eyes, equalize(np.array(seen, np.uint8).reshape(-1, *size))
+
+
+def _write(
+    folder: Path,
+    use: Callable[[Picture, NDArray[Any]], tuple[Picture, Sequence[str]]],
+    answered: tuple[Chunk, NDArray[Any]],
+) -> tuple[Chunk, list[Sequence[str]]]:
+    """Writes the pictures; returns the values of each eye, none of those that could not be read."""
+    chunk, answers = answered
+    values: list[Sequence[str]] = []
+    rest = iter(answers)
+    path = ""
+    try:
+        for below in {os.path.dirname(eye.target) for eye in chunk}:
+            path = os.path.join(folder, below)
+            os.makedirs(path, exist_ok=True)
+        for eye in chunk:
+            if eye.picture is None:
+                values.append(())
+                continue
+            picture, row = use(eye.picture, next(rest))
+            values.append(row)
+            stored = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+            path = os.path.join(folder, eye.target)
+            how = [] if stored.nbytes > ONE_BLOCK else [cv2.IMWRITE_PNG_COMPRESSION, 0]
+            with open(path, "wb") as file:
+                file.write(cv2.imencode(".png", stored, how)[1].data)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    return chunk, values
+
+
+def _count(result: FolderResult, chunk: Chunk) -> None:
+    bad = [eye.problem for eye in chunk if eye.problem is not None]
+    result.read += len(chunk) - len(bad)
+    result.cut_off += sum(eye.cut_off for eye in chunk)
+    result.bad += len(bad)
+    result.first_bad += bad[: SHOWN - len(result.first_bad)]
