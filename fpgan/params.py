@@ -193,6 +193,8 @@ class GANWeights(Section):
 
 
 class GeneratorParams(Section):
+    network: Literal["residual"] = "residual"
+    """residual: CycleGAN's generator."""
     filters: int = Field(64, ge=4)
     """Feature maps of the first layer."""
     residual_blocks: int = Field(6, ge=1)

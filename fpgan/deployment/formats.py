@@ -7,20 +7,17 @@ from typing import Literal
 
 import h5py
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.export import Dim
 
 from fpgan.errors import InputError
 from fpgan.networks.deployed import Deployed
-from fpgan.networks.gazenet import GazeNet
-from fpgan.networks.generator import Generator
-from fpgan.networks.hourglass import LandmarkNet
+from fpgan.networks.eye_network import EyeNetwork
 from fpgan.networks.onnx_runtime import export_onnx
 from fpgan.networks.weights import load_network
 
 Format = Literal["onnx", "pt2", "safetensors"]
 INPUT = "eyes"
-ANSWERS: dict[type[nn.Module], str] = {Generator: "translations", GazeNet: "gaze", LandmarkNet: "landmarks"}
 
 
 def write_network(source: Path, output: Path, form: Format, shape: tuple[int, ...]) -> None:
@@ -34,7 +31,7 @@ def write_network(source: Path, output: Path, form: Format, shape: tuple[int, ..
         raise InputError(f"{output}: is there already; name a new file, or remove it first")
     if source.is_file() and h5py.is_hdf5(source):
         raise InputError(f"{source}: is an eye set, not a model; --format folder writes eye sets")
-    network = load_network(source, nn.Module)
+    network = load_network(source, EyeNetwork)
     check_shape(source, network, shape)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
@@ -48,7 +45,7 @@ def write_network(source: Path, output: Path, form: Format, shape: tuple[int, ..
         partial.rename(output)
 
 
-def check_shape(source: Path, network: nn.Module, shape: tuple[int, ...]) -> None:
+def check_shape(source: Path, network: EyeNetwork, shape: tuple[int, ...]) -> None:
     """Raises InputError unless the network takes pictures of this shape."""
     try:
         with torch.inference_mode():
@@ -61,13 +58,13 @@ def check_shape(source: Path, network: nn.Module, shape: tuple[int, ...]) -> Non
         ) from None
 
 
-def write_onnx(network: nn.Module, shape: tuple[int, ...], output: Path) -> None:
+def write_onnx(network: EyeNetwork, shape: tuple[int, ...], output: Path) -> None:
     """Writes the deployed form as ONNX: input 'eyes', output 'translations', 'gaze' or 'landmarks'."""
-    axes = {INPUT: {0: "N"}, ANSWERS[type(network)]: {0: "N"}}
+    axes = {INPUT: {0: "N"}, network.answer: {0: "N"}}
     export_onnx(Deployed(network), _example(shape), output, axes)
 
 
-def write_pt2(network: nn.Module, shape: tuple[int, ...], output: Path) -> None:
+def write_pt2(network: EyeNetwork, shape: tuple[int, ...], output: Path) -> None:
     """Writes the deployed form for torch.export.load."""
     with torch.no_grad():
         program = torch.export.export(

@@ -1,1 +1,1 @@
-"""Generator, discriminator, GazeNet and the landmark hourglass."""
+"""The networks: generator, discriminator, gaze estimators, landmark network and domain classifier."""

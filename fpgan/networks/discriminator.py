@@ -9,10 +9,10 @@ KERNEL = 4
 
 
 class SamePaddedConvolution(nn.Module):
-    """A 4 x 4 convolution padded as TensorFlow's SAME, so that it gives ceil(size / stride).
+    """A 4 x 4 convolution with TensorFlow's padding SAME: its output has ceil(size / stride) pixels.
 
-    FP-GAN trained with it: at 36 x 60 its discriminator judges 3 x 4 patches, where symmetric padding
-    would leave 1 x 2.
+    FP-GAN was trained with it: at 36 x 60 its discriminator judges 3 x 4 patches. With symmetric padding
+    only 1 x 2 would be left.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int, bias: bool) -> None:
@@ -29,9 +29,9 @@ class SamePaddedConvolution(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Judges patches of eye pictures (N, C, H, W) in [-1, 1]: a map (N, 1, h, w), one value a patch.
+    """Judges patches of eye pictures (N, C, H, W) in [-1, 1]: a map (N, 1, h, w), one value per patch.
 
-    C64-C128-C256-C512 with `filters` 64 and four `layers`; each layer halves the picture.
+    C64-C128-C256-C512 with 64 `filters` and four `layers`; each layer halves the picture.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Discriminator(nn.Module):
 
 
 def patch_size(layers: int) -> int:
-    """Pixels along the side of the patch that one value of a discriminator judges."""
+    """Side, in pixels, of the patch that one value of a discriminator judges."""
     size = KERNEL
     for _ in range(layers):
         size = size * 2 + KERNEL - 2

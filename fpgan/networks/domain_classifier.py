@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-FEATURES = 16  # few, so that their covariance is known from a hundred eyes
+FEATURES = 16  # few, so that a hundred eyes are enough to estimate their covariance
 
 
 def _halving(inputs: int, outputs: int) -> list[nn.Module]:
@@ -16,8 +16,8 @@ def _halving(inputs: int, outputs: int) -> list[nn.Module]:
 class DomainClassifier(nn.Module):
     """Judges eye pictures (N, C, H, W) in [-1, 1], H and W at least 16: (N,) the logit of the target domain.
 
-    `features` gives (N, 16), whose unit is their standard deviation over the training eyes of both domains as
-    these were shown, changed at random; over eyes as they are each spreads by somewhat less than 1.
+    `features` gives (N, 16), scaled to a standard deviation of 1 over the training eyes of both domains,
+    which are randomly changed in training. Over unchanged eyes the standard deviation is slightly below 1.
     """
 
     def __init__(self, channels: int = 1) -> None:

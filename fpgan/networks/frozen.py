@@ -1,4 +1,4 @@
-"""A trained network as a fixed function: frozen, and laid out to run fast forward and backward."""
+"""A trained network as a fixed function: frozen, and arranged to run fast forward and backward."""
 
 import copy
 from typing import TypeVar
@@ -11,10 +11,10 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def frozen(network: Network) -> Network:
-    """A copy that gives the same answers, but for rounding, and that nothing trains.
+    """A copy in evaluation mode whose weights are not trained; its answers differ by rounding only.
 
-    Batch normalization by fixed statistics is folded into the layer before it, and maps lie channels last:
-    about half the time of the network as it was, forward and backward.
+    Batch normalization is folded into the layer before it, and the memory format is channels last. That
+    takes about half the time of the original network, forward and backward.
     """
     copied = copy.deepcopy(network).eval().requires_grad_(False)
     for module in list(copied.modules()):

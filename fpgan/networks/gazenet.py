@@ -1,12 +1,18 @@
-"""Gaze estimators: GazeNet of SimGAN (Shrivastava et al., CVPR 2017) in two readings, and a small residual
-network (after He et al., CVPR 2016) that costs an eighth of the arithmetic."""
+"""Gaze estimators, by name: GazeNet of SimGAN (Shrivastava et al., CVPR 2017) in two readings, and a small
+residual network (after He et al., CVPR 2016) that costs an eighth of the arithmetic.
 
+A new architecture needs an entry in `GAZE_ESTIMATORS` and its name in `fpgan.params.TrainGaze`.
+"""
+
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Literal
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from fpgan.networks.eye_network import EyeNetwork, find_architecture
 
 SLOPE = 0.1  # of the leaky ReLU
 
@@ -19,12 +25,12 @@ def _convolution(inputs: int, outputs: int, stride: int = 1) -> list[nn.Module]:
     ]
 
 
-def _joined(inputs: int, outputs: int) -> list[nn.Module]:
+def _fully_connected(inputs: int, outputs: int) -> list[nn.Module]:
     return [nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.LeakyReLU(SLOPE)]
 
 
 class BasicBlock(nn.Module):
-    """Two 3 x 3 convolutions, the first with the stride, added to their (halved, widened) input."""
+    """Two 3 x 3 convolutions, the first with the stride, added to a 1 x 1 convolution of their input."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -61,32 +67,46 @@ def _residual_features(channels: int) -> nn.Sequential:
         BasicBlock(16, 32, 2),
         BasicBlock(32, 64, 2),
         BasicBlock(64, 64, 1),
-        nn.Flatten(),  # not averaged: where in the picture the iris lies is the gaze
+        nn.Flatten(),  # not averaged: the place of the iris in the picture tells the gaze
     )
 
 
-class GazeNet(nn.Module):
+class Architecture(NamedTuple):
+    """How a gaze estimator is built."""
+
+    features: Callable[[int], nn.Module]
+    """Builds, for a number of channels, the layers from pictures to flat features (N, D)."""
+    hidden: tuple[int, ...]
+    """Units of the fully connected layers between the features and the two angles."""
+
+
+GAZE_ESTIMATORS: dict[str, Architecture] = {
+    # "FC 9600" in the paper, read as the number of inputs of the layer of 1000 units.
+    "simgan": Architecture(_simgan_features, (1000,)),
+    # The same, read as a hidden layer, as in FP-GAN's code.
+    "reference": Architecture(_simgan_features, (9600, 1000)),
+    "residual": Architecture(_residual_features, (128,)),
+}
+
+
+class GazeNet(EyeNetwork):
     """Estimates gaze from eye pictures (N, C, H, W) in [-1, 1]: (N, 2) pitch and yaw in radians.
 
-    `simgan` joins the flattened features to 1000 units, as the paper's "FC 9600" counts inputs;
-    `reference` puts a hidden layer of 9600 units between, as FP-GAN's code reads it; `residual` is small.
+    Raises InputError for a `network` that is not in `GAZE_ESTIMATORS`.
     """
 
-    def __init__(
-        self,
-        channels: int = 1,
-        height: int = 36,
-        width: int = 60,
-        network: Literal["simgan", "reference", "residual"] = "simgan",
-    ) -> None:
+    answer = "gaze"
+
+    def __init__(self, channels: int = 1, height: int = 36, width: int = 60, network: str = "simgan") -> None:
         super().__init__()
         self.channels, self.height, self.width = channels, height, width
-        build = _residual_features if network == "residual" else _simgan_features
+        architecture = find_architecture(GAZE_ESTIMATORS, network, "gaze estimator")
         with torch.device("meta"):  # the shape of the features, at no cost and without random numbers
-            flat = build(channels).eval()(torch.empty(1, channels, height, width)).shape[1]
-        sizes = {"simgan": [flat, 1000], "reference": [flat, 9600, 1000], "residual": [flat, 128]}[network]
-        self.features = build(channels)
-        layers = [layer for pair in pairwise(sizes) for layer in _joined(*pair)]
+            pictures = torch.empty(1, channels, height, width)
+            flat = architecture.features(channels).eval()(pictures).shape[1]
+        sizes = [flat, *architecture.hidden]
+        self.features = architecture.features(channels)
+        layers = [layer for pair in pairwise(sizes) for layer in _fully_connected(*pair)]
         self.head = nn.Sequential(*layers, nn.Linear(sizes[-1], 2))
 
     def forward(self, x: Tensor) -> Tensor:

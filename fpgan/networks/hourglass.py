@@ -1,5 +1,5 @@
 """The landmark network: a stacked hourglass (Newell, Yang, Deng, ECCV 2016) for eyes, as in ELG
-(Park, Zhang, Bulling, Hilliges, ETRA 2018), read out by soft-argmax."""
+(Park, Zhang, Bulling, Hilliges, ETRA 2018), with landmarks found by soft-argmax."""
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fpgan.data.eyes import LANDMARKS
+from fpgan.networks.eye_network import EyeNetwork
 
 DEPTH = 3
 
@@ -21,7 +22,7 @@ def _convolution(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Se
 
 
 class Bottleneck(nn.Module):
-    """1 x 1, 3 x 3 and 1 x 1 convolutions added to their input."""
+    """Adds to its input the output of 1 x 1, 3 x 3 and 1 x 1 convolutions."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -35,7 +36,7 @@ class Bottleneck(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """Features at `depth` halvings and back, with a branch kept at every size."""
+    """Halves the features `depth` times and enlarges them again, with a skip connection at every size."""
 
     def __init__(self, features: int, depth: int = DEPTH) -> None:
         super().__init__()
@@ -50,12 +51,14 @@ class Hourglass(nn.Module):
         return self.kept(x) + functional.interpolate(small, size=x.shape[2:], mode="nearest")
 
 
-class LandmarkNet(nn.Module):
+class LandmarkNet(EyeNetwork):
     """Finds the 18 landmarks of eye pictures (N, C, H, W) in [-1, 1]: (N, 18, 2) x and y in pixels.
 
-    Each module gives heatmaps (N, 18, H/2, W/2); a landmark is the mean place under the softmax of the
-    last module's.
+    Each module gives heatmaps (N, 18, H/2, W/2). A landmark is the mean position under the softmax of the
+    last module's heatmap.
     """
+
+    answer = "landmarks"
 
     def __init__(self, channels: int = 1, modules: int = 3, features: int = 64) -> None:
         super().__init__()
@@ -71,7 +74,7 @@ class LandmarkNet(nn.Module):
         self.merge_heatmaps = nn.ModuleList(nn.Conv2d(LANDMARKS, features, 1) for _ in range(modules - 1))
 
     def heatmaps(self, x: Tensor) -> list[Tensor]:
-        """The logits (N, 18, H/2, W/2) of every module."""
+        """The heatmaps (N, 18, H/2, W/2) of every module, as logits."""
         x = self.stem(x)
         maps: list[Tensor] = []
         for i, (hourglass, head) in enumerate(zip(self.hourglasses, self.heads, strict=True)):
@@ -88,14 +91,14 @@ class LandmarkNet(nn.Module):
 def heatmap_grid(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """x (width,) and y (height,) of the cells of a half-size heatmap, in pixels of the full picture.
 
-    A cell covers two pixels, so cell i lies at 2 i + 0.5 where pixel centres are whole numbers.
+    A cell covers two pixels. With pixel centres at integer coordinates, cell i is centred at 2 i + 0.5.
     """
     x, y = (torch.arange(size, device=like.device, dtype=like.dtype) * 2 + 0.5 for size in (width, height))
     return x, y
 
 
 def soft_argmax(heatmaps: Tensor) -> Tensor:
-    """Mean places (N, K, 2), x and y in pixels, under the softmax of heatmaps (N, K, H/2, W/2)."""
+    """Mean positions (N, K, 2), x and y in pixels, under the softmax of heatmaps (N, K, H/2, W/2)."""
     height, width = heatmaps.shape[2:]
     share = heatmaps.flatten(2).softmax(dim=2).unflatten(2, (height, width))
     x, y = heatmap_grid(height, width, heatmaps)

@@ -1,4 +1,4 @@
-"""Trained networks over any number of eye pictures, batch by batch, on whatever device they lie."""
+"""Runs trained networks over any number of eye pictures, batch by batch, on the networks' device."""
 
 from collections import abc
 from collections.abc import Callable, Iterable, Iterator
@@ -20,43 +20,56 @@ from fpgan.networks.onnx_runtime import InOnnxRuntime
 from fpgan.parallel import ahead, map_ahead
 
 BATCH = 256
-THREADS = 4  # that make batches of an eye set; a GPU wants them faster than one thread equalises
+THREADS = 4  # that prepare batches of an eye set; a GPU needs batches faster than one thread equalises them
 
 Work = TypeVar("Work")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Batch = tuple[Item, NDArray[np.uint8]]
-"""Pictures (N, H, W) or (N, H, W, 3), and what belongs to them; N may be 0."""
+"""An item, such as the eyes of a batch, with its pictures (N, H, W) or (N, H, W, 3); N may be 0."""
 Spread = Callable[[Callable[[Work], Result], Iterable[Work]], abc.Generator[Result, None, None]]
-"""Maps a function over work in threads or processes, and keeps the order."""
+"""Maps a function over work, in threads or processes, in order."""
 IN_THREADS: Spread = partial(map_ahead, threads=THREADS)
+
+
+def answers(
+    network: nn.Module,
+    pictures: NDArray[np.uint8],
+    batch_size: int = BATCH,
+    finish: Callable[[Tensor], Tensor] | None = None,
+) -> NDArray[Any]:
+    """Answers (N, ...) to equalised pictures (N, H, W) or (N, H, W, 3), passed through `finish`."""
+    starts = range(0, len(pictures), batch_size)
+    batches = ((start, pictures_to_bytes(pictures[start : start + batch_size])) for start in starts)
+    forwarded = _forward(OfBytes(network, finish), batches)
+    return np.concatenate([_arrived(answer, arrival) for _, answer, arrival in forwarded])
 
 
 def estimate_gaze(network: GazeNet, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Gaze (N, 2), pitch and yaw in radians, of equalised pictures (N, H, W) or (N, H, W, 3)."""
-    return _run(network, pictures)
+    return answers(network, pictures)
 
 
 def find_landmarks(network: LandmarkNet, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Landmarks (N, 18, 2), x and y in pixels, of equalised pictures (N, H, W) or (N, H, W, 3)."""
-    return _run(network, pictures)
+    return answers(network, pictures)
 
 
 def translate_pictures(
     generator: Generator, pictures: NDArray[np.uint8], batch_size: int = BATCH
 ) -> NDArray[np.uint8]:
-    """Translations of equalised pictures (N, H, W) or (N, H, W, 3), every one of them."""
-    return _run(generator, pictures, batch_size, output_to_pictures)
+    """Translations of equalised pictures, of the same shape (N, H, W) or (N, H, W, 3)."""
+    return answers(generator, pictures, batch_size, output_to_pictures)
 
 
 def judge_domain(network: DomainClassifier, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Logits (N,) of the target domain, of equalised pictures (N, H, W) or (N, H, W, 3)."""
-    return _run(network, pictures)
+    return answers(network, pictures)
 
 
 def domain_features(network: DomainClassifier, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Features (N, D) by which domains are told apart, of equalised pictures (N, H, W) or (N, H, W, 3)."""
-    return _run(network.features, pictures)
+    """Features (N, D) that tell domains apart, of equalised pictures (N, H, W) or (N, H, W, 3)."""
+    return answers(network.features, pictures)
 
 
 def stream_translations(
@@ -65,9 +78,9 @@ def stream_translations(
     prepare: Callable[[Work], Batch[Item]],
     spread: Spread = IN_THREADS,
 ) -> abc.Generator[tuple[Item, NDArray[np.uint8]], None, None]:
-    """Translations of the equalised pictures of each batch, with its item, as `stream_gaze` makes them.
+    """Yields each batch's item and the translations of its equalised pictures, like `stream_gaze`.
 
-    On a processor ONNX Runtime computes them; single grey levels may be rounded otherwise than by PyTorch.
+    On a CPU ONNX Runtime computes them. Its rounding of single grey levels may differ from PyTorch's.
     """
     network: nn.Module = OfBytes(generator, output_to_pictures)
     if device_of(network).type == "cpu":
@@ -81,22 +94,23 @@ def stream_gaze(
     prepare: Callable[[Work], Batch[Item]],
     spread: Spread = IN_THREADS,
 ) -> abc.Generator[tuple[Item, NDArray[np.float32]], None, None]:
-    """Gaze (N, 2) of the equalised pictures of each batch, with its item, in order.
+    """Yields each batch's item and the gaze (N, 2) in its equalised pictures, in order.
 
-    `prepare` makes a batch of a piece of work, several at a time; meanwhile the network runs over one and the
-    caller uses the answers to another. Only these few are in memory. Close it when it is left early.
+    `prepare` makes a batch from a piece of work. It prepares several at a time while the network processes
+    another batch and the caller uses the answers to a third; only these few are in memory. Close the
+    generator when you leave it early.
     """
     return _stream(OfBytes(network), work, prepare, spread)
 
 
 class OfBytes(nn.Module):
-    """A network from uint8 pictures (N, C, H, W) to its finished answers."""
+    """A network that takes uint8 pictures (N, C, H, W) and passes its answers to `finish`."""
 
     def __init__(self, network: nn.Module, finish: Callable[[Tensor], Tensor] | None = None) -> None:
         super().__init__()
         self.network = network
         self.finish = finish or nn.Identity()
-        self.training = network.training  # what `_forward` goes back to, with the network
+        self.training = network.training  # the mode that `_forward` restores, also in the network
 
     def forward(self, pictures: Tensor) -> Tensor:
         return self.finish(self.network(bytes_to_input(pictures)))
@@ -116,30 +130,18 @@ def _as_tensors(batches: Iterable[Batch[Item]], *, pinned: bool) -> Iterator[tup
         yield item, made.pin_memory() if pinned else made
 
 
-def _run(
-    network: nn.Module,
-    pictures: NDArray[np.uint8],
-    batch_size: int = BATCH,
-    finish: Callable[[Tensor], Tensor] | None = None,
-) -> NDArray[Any]:
-    starts = range(0, len(pictures), batch_size)
-    batches = ((start, pictures_to_bytes(pictures[start : start + batch_size])) for start in starts)
-    answers = _forward(OfBytes(network, finish), batches)
-    return np.concatenate([_arrived(answer, arrival) for _, answer, arrival in answers])
-
-
 @torch.inference_mode()
 def _forward(
     network: nn.Module, batches: Iterable[tuple[Item, Tensor]]
 ) -> Iterator[tuple[Item, Tensor, torch.cuda.Event | None]]:
-    """Finished answers in this machine's memory; those of a GPU arrive there with the event."""
+    """Answers in main memory; those of a GPU are complete when the event has occurred."""
     device = device_of(network)
     was_training = network.training
     network.eval()
     try:
         for item, pictures in batches:
-            given = pictures.to(device, non_blocking=True)
-            answer = network(given) if len(given) else given
+            moved = pictures.to(device, non_blocking=True)
+            answer = network(moved) if len(moved) else moved
             answer = answer.to("cpu", non_blocking=True)
             arrival = None
             if device.type == "cuda":

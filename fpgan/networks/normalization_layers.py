@@ -1,4 +1,4 @@
-"""Normalization of generators and discriminators, and the initial weights that go with it."""
+"""Normalization of generators and discriminators, and their initial weights, which depend on it."""
 
 from typing import Literal
 
@@ -8,9 +8,10 @@ Normalization = Literal["instance", "batch", "none"]
 
 
 class InstanceNorm(nn.InstanceNorm2d):
-    """Instance normalization that leaves a map of a single value as it is, since that has no spread.
+    """Instance normalization that leaves a map of a single value unchanged, as its variance is 0.
 
-    PyTorch's own refuses such maps in training; deep discriminators make them of small pictures.
+    PyTorch's own layer raises an error for them in training. Deep discriminators make them from small
+    pictures.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -18,24 +19,24 @@ class InstanceNorm(nn.InstanceNorm2d):
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalization that leaves a batch of a single value a channel as it is, for the same reason."""
+    """Batch normalization that leaves a batch of one value per channel unchanged, for the same reason."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x if self.training and x[:, 0].numel() == 1 else super().forward(x)
 
 
 def normalize(kind: Normalization, channels: int) -> list[nn.Module]:
-    """The layers, none or one, that follow a convolution with `channels` outputs."""
+    """The list of layers, empty or of one, that follows a convolution with `channels` outputs."""
     if kind == "none":
         return []
     return [InstanceNorm(channels, affine=True) if kind == "instance" else BatchNorm(channels)]
 
 
 def initialize(network: nn.Module, kind: Normalization) -> None:
-    """CycleGAN's initial weights, normal with standard deviation 0.02 and biases 0.
+    """Sets CycleGAN's initial weights: normal with standard deviation 0.02, biases 0.
 
-    Without normalization to restore the scale, such small weights would leave a deep network's output
-    constant: then He's (ICCV 2015) are used.
+    Without normalization these small weights would make a deep network's output constant, so those of He et
+    al. (ICCV 2015) are used instead.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):

@@ -1,4 +1,4 @@
-"""Networks as ONNX, and by ONNX Runtime, which on processors is faster than PyTorch and answers alike."""
+"""Networks in ONNX, and run by ONNX Runtime: on CPUs faster than PyTorch, with the same answers."""
 
 import tempfile
 import warnings
@@ -12,44 +12,45 @@ Axes = dict[str, dict[int, str]]
 
 
 class InOnnxRuntime(nn.Module):
-    """A network from one tensor to one, on the processor, on as many threads as PyTorch has.
+    """A network of one input and one output, run on the CPU with as many threads as PyTorch uses.
 
-    `example` shows what it takes, (N, C, H, W); it may be given any other N, H and W that the network can.
+    `example` is an input (N, C, H, W). Other inputs may have any N, H and W that the network supports.
     """
 
     def __init__(self, network: nn.Module, example: Tensor) -> None:
-        import onnxruntime  # not wanted on a GPU
+        import onnxruntime  # not needed on a GPU
 
         super().__init__()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        # Threads that wait do so idly: those that read and write need the processor.
+        # Waiting threads sleep instead of spinning, so that reading and writing threads get the CPU.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        axes = {"given": {0: "N", 2: "H", 3: "W"}, "answer": {0: "N"}}
+        axes = {"pictures": {0: "N", 2: "H", 3: "W"}, "answer": {0: "N"}}
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "network.onnx"
             export_onnx(network, example, file, axes)
             self.session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
-    def forward(self, given: Tensor) -> Tensor:
-        (answer,) = self.session.run(None, {"given": given.numpy()})
+    def forward(self, pictures: Tensor) -> Tensor:
+        (answer,) = self.session.run(None, {"pictures": pictures.numpy()})
         return torch.from_numpy(answer)
 
 
 def export_onnx(network: nn.Module, example: Tensor, output: Path, axes: Axes) -> None:
-    """Writes a network of one input and one answer; `axes` names both, and their axes of any length.
+    """Writes a network of one input and one output; `axes` names both, and their axes of variable length.
 
-    By PyTorch's older exporter: the newer one gives the same answers, but takes 7 seconds a network where
-    this one takes half a second, and needs packages of its own.
+    Uses PyTorch's older exporter: the newer one gives the same answers, but takes 7 seconds per network
+    instead of half a second, and needs additional packages.
     """
-    given, answer = axes
+    pictures, answer = axes
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it is the older one, and that shapes it meets become constants
+        # PyTorch warns that this exporter is the older one, and that some shapes become constants.
+        warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
             (example,),
             output,
-            input_names=[given],
+            input_names=[pictures],
             output_names=[answer],
             dynamic_axes=axes,
             opset_version=OPSET,

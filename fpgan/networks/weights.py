@@ -1,4 +1,4 @@
-"""Networks as single safetensors files that carry what is needed to build them again."""
+"""Networks as single safetensors files that also hold the arguments to build them again."""
 
 import json
 from pathlib import Path
@@ -6,35 +6,36 @@ from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
 
 from fpgan.errors import InputError
 from fpgan.files.writing import replacing
+from fpgan.networks.eye_network import EyeNetwork
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.generator import Generator
 from fpgan.networks.hourglass import LandmarkNet
 
-Network = TypeVar("Network", bound=nn.Module)
+Network = TypeVar("Network", bound=EyeNetwork)
 
-NETWORKS: dict[str, type[nn.Module]] = {c.__name__: c for c in (Generator, GazeNet, LandmarkNet)}
+KINDS: dict[str, type[EyeNetwork]] = {kind.__name__: kind for kind in (Generator, GazeNet, LandmarkNet)}
 
 
-def save_network(path: Path, network: nn.Module, arguments: dict[str, Any]) -> None:
-    """Writes a network's weights and the `arguments` its class is built with; whole or not at all.
+def save_network(path: Path, network: EyeNetwork, arguments: dict[str, Any]) -> None:
+    """Writes a network's weights and the `arguments` of its class, completely or not at all.
 
     Raises Unavailable when there is no room for the file.
     """
     weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    # One entry: safetensors writes several in an order that differs between runs, and with it the digest.
+    # One entry only: safetensors writes several in a random order, and the digest would differ between runs.
     metadata = {"network": json.dumps({"name": type(network).__name__, "arguments": arguments})}
     with replacing(path, sum(weight.nbytes for weight in weights.values())) as partial:
         save_file(weights, partial, metadata)
 
 
 def load_network(path: Path, kind: type[Network]) -> Network:
-    """The network in a file, of the given kind (`nn.Module`: any), in evaluation mode on the CPU.
+    """The network in a file, of the given kind (`EyeNetwork`: any), in evaluation mode on the CPU.
 
-    Raises InputError when the file is absent, damaged, or holds another kind of network.
+    Raises InputError when the file is absent or damaged, or holds another kind of network or one of an
+    unknown architecture.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -47,23 +48,26 @@ def load_network(path: Path, kind: type[Network]) -> Network:
     if reason := metadata.get("absent"):
         raise InputError(f"{path}: holds no network: {reason}")
     stored = json.loads(metadata.get("network", '{"name": "network of unknown kind"}'))
-    found = NETWORKS.get(stored["name"])
+    found = KINDS.get(stored["name"])
     if found is None or not issubclass(found, kind):
-        wanted = kind.__name__ if kind.__name__ in NETWORKS else "network of this project"
+        wanted = kind.__name__ if kind.__name__ in KINDS else "network of this project"
         raise InputError(f"{path}: holds a {stored['name']}, not a {wanted}")
-    network = found(**stored["arguments"])
+    try:
+        network = found(**stored["arguments"])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     network.load_state_dict(weights)
     return network.eval()
 
 
 def save_absence(path: Path, reason: str) -> None:
-    """Writes, in place of a network that could not be trained, a file that says why."""
+    """Writes a file with the reason why a network could not be trained, in place of the network."""
     with replacing(path) as partial:
         save_file({}, partial, {"absent": reason})
 
 
 def absence(path: Path) -> str | None:
-    """Why the file of a network holds none; None when it holds one, or does not exist."""
+    """The reason why a model file holds no network; None when it holds one, or does not exist."""
     if not path.is_file():
         return None
     with safe_open(path, "pt") as file:
