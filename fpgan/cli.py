@@ -206,9 +206,10 @@ def train_gaze(
 ) -> None:
     """Train a gaze estimator on synthetic, adapted, translated or real eyes."""
     loaded, trial = _trial(_load(params, changes), seed, variant, test_person)
+    from fpgan.domains import TrainedOn
     from fpgan.stages.train_estimators import train_gaze_stage
 
-    print(train_gaze_stage(loaded, trial, on.value))
+    print(train_gaze_stage(loaded, trial, TrainedOn(on.value)))
 
 
 @app.command(rich_help_panel=NETWORKS)
@@ -259,9 +260,10 @@ def translate(
     if pictures is None:
         _refuse({"--model": model, "--out": out, "--flip": flip}, "without PICTURES; name a folder of them")
         loaded, trial = _trial(_load(params, changes), seed, variant, test_person)
+        from fpgan import domains
         from fpgan.stages.translate import translate_stage
 
-        print(translate_stage(loaded, trial, direction.value))
+        print(translate_stage(loaded, trial, domains.Direction(direction.value)))
         return
     _refuse(
         {"--seed": seed, "--variant": variant, "--test-person": test_person},

@@ -1,17 +1,18 @@
-"""Feature networks that find the disc of drawn eyes by arithmetic, so that what they see is known."""
+"""Frozen networks that find the disc of drawn eyes by arithmetic, so that their answers are known."""
 
 import torch
 from conftest import HEIGHT, PIXELS_PER_RADIAN, WIDTH
 from torch import Tensor
 
 from fpgan.data.eyes import LANDMARKS
+from fpgan.networks.eye_network import EyeNetwork
+from fpgan.networks.frozen import frozen
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
-from fpgan.training.gan_networks import FeatureNetworks
 
 
 def disc_center(x: Tensor) -> Tensor:
-    """Where the dark of pictures (N, C, H, W) in [-1, 1] lies: (N, 2) x and y in pixels."""
+    """The centre of the dark pixels of pictures (N, C, H, W) in [-1, 1]: (N, 2) x and y in pixels."""
     share = (-20 * x.mean(1)).flatten(1).softmax(1).unflatten(1, x.shape[2:])
     across, down = torch.arange(x.shape[3]).float(), torch.arange(x.shape[2]).float()
     return torch.stack([(share.sum(1) * across).sum(1), (share.sum(2) * down).sum(1)], 1)
@@ -38,5 +39,5 @@ class DiscLandmarks(LandmarkNet):
         return disc_center(x)[:, None].expand(-1, LANDMARKS, -1)
 
 
-def disc_features() -> FeatureNetworks:
-    return FeatureNetworks(DiscGaze(), DiscLandmarks())
+def disc_features() -> dict[str, EyeNetwork]:
+    return {"gaze": frozen(DiscGaze()), "landmarks": frozen(DiscLandmarks())}

@@ -24,6 +24,7 @@ from fpgan.training.distributed import Processes
 from fpgan.training.estimator import EstimatorTraining, train_estimator
 from fpgan.training.loop import History, run_training
 from fpgan.training.recorder import Silent
+from fpgan.training.tasks import Task
 
 CPU = torch.device("cpu")
 EYES = draw_eyes(40, seed=0)
@@ -58,6 +59,10 @@ def killed_after(
     return or_killed
 
 
+def task(loss: Callable[[Tensor, Eyes], Tensor], error: Callable[[], float]) -> Task[nn.Module]:
+    return Task(lambda network, pictures, eyes: loss(pictures, eyes), lambda network, eyes: error(), "error")
+
+
 def fit(
     folder: Path,
     params: TrainEstimator,
@@ -70,10 +75,9 @@ def fit(
 ) -> History:
     return train_estimator(
         network,
-        eyes=EYES,
-        loss=loss or gaze_error(network),
-        validation_error=validation_error,
-        error_name="error",
+        task(loss or gaze_error(network), validation_error),
+        training=EYES,
+        validation=EYES,
         augment=augment or Augment(Augmentation(), seed=0),
         params=params,
         workers=workers,
@@ -147,7 +151,7 @@ def test_a_checkpoint_within_an_epoch_loses_nothing_of_it(tmp_path: Path) -> Non
         network = small_network()
         loss, augment = killed_after(killed_at, gaze_error(network)), Augment(Augmentation(), seed=0)
         training = EstimatorTraining(
-            network, EYES, loss, lambda: 1.0, "error", augment, params, workers=1, device=CPU
+            network, task(loss, lambda: 1.0), EYES, EYES, augment, params, workers=1, device=CPU
         )
         history = run_training(
             training,

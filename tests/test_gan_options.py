@@ -1,6 +1,7 @@
 """What each option of the GAN's training does."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 
 from fpgan.data.eyes import Eyes
 from fpgan.data.pictures import bytes_to_input
+from fpgan.networks.eye_network import EyeNetwork
+from fpgan.networks.frozen import frozen
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
 from fpgan.networks.inference import estimate_gaze, find_landmarks, translate_pictures
@@ -23,10 +26,9 @@ from fpgan.training.averaging import average_decay, averaged_copy, update_averag
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.collapse import collapses
 from fpgan.training.distributed import Processes
-from fpgan.training.gan import TASK_METRIC, GANTraining, TrainingEyes, Watch, train_gan
-from fpgan.training.gan_networks import FeatureNetworks, Generators, build_networks
-from fpgan.training.gan_terms import generator_losses
+from fpgan.training.gan import TASK_METRIC, GANTraining, TrainingEyes, Watcher, train_gan
 from fpgan.training.loop import History, run_training
+from fpgan.training.objective import Generators, build_networks, generator_losses
 from fpgan.training.precision import Precision, choose_precision, computing_in
 from fpgan.training.recorder import Silent
 from fpgan.training.schedule import Schedule, one_cycle, schedule_factor
@@ -54,18 +56,19 @@ def options(**changes: Any) -> TrainGAN:
     return TrainGAN(**settings | changes)
 
 
-def random_features() -> FeatureNetworks:
+def random_features() -> dict[str, EyeNetwork]:
     torch.manual_seed(1)
-    return FeatureNetworks(GazeNet(1, HEIGHT, WIDTH, "residual"), LandmarkNet(1, 1, 8))
+    gaze_net, landmark_net = GazeNet(1, HEIGHT, WIDTH, "residual"), LandmarkNet(1, 1, 8)
+    return {"gaze": frozen(gaze_net), "landmarks": frozen(landmark_net)}
 
 
 def begin(
     params: TrainGAN,
     *,
-    features: FeatureNetworks | None = None,
+    features: Mapping[str, nn.Module] | None = None,
     synthetic: Eyes = SYNTHETIC,
     real: Eyes = REAL,
-    watch: Watch = lambda step, generators: {},
+    watch: Watcher = lambda step, generators: {},
     precision: Precision = "fp32",
 ) -> GANTraining:
     return GANTraining(
@@ -153,12 +156,12 @@ def changes(training: GANTraining) -> dict[str, float]:
     """How far what each weight is to keep has changed, over all training eyes."""
     g, f = training.networks.G, training.networks.F
     s, r = bytes_to_input(training.synthetic), bytes_to_input(training.real)
-    eye_s, eye_r = (training.features.landmarks(eyes) for eyes in (s, r))
+    eye_s, eye_r = (training.features["landmarks"](eyes) for eyes in (s, r))
 
     def apart(*pairs: tuple[Tensor, Tensor]) -> float:
         return sum((one - other).abs().mean().item() for one, other in pairs)
 
-    eyes = apart((training.features.landmarks(g(s)), eye_s), (training.features.landmarks(f(r)), eye_r))
+    eyes = apart((training.features["landmarks"](g(s)), eye_s), (training.features["landmarks"](f(r)), eye_r))
     return {
         "cycle_synthetic": apart((f(g(s)), s)),
         "cycle_real": apart((g(f(r)), r)),
@@ -202,7 +205,8 @@ def test_targets_found_once_are_what_the_networks_say_of_each_picture() -> None:
     for targets, eyes in ((training.targets_s, SYNTHETIC), (training.targets_r, REAL)):
         for i in range(len(eyes)):
             one = eyes.image[i : i + 1]
-            gaze, landmarks = estimate_gaze(features.gaze, one), find_landmarks(features.landmarks, one)
+            gaze = estimate_gaze(features["gaze"], one)
+            landmarks = find_landmarks(features["landmarks"], one)
             np.testing.assert_allclose(targets["gaze"][i], gaze[0], atol=1e-5)
             np.testing.assert_allclose(targets["landmarks"][i], landmarks[0], atol=1e-4)
         assert targets["gaze"].std(0).min() > 1e-4  # every picture has its own
@@ -225,7 +229,7 @@ def test_translations_follow_the_true_landmarks_where_labels_are_the_target() ->
         training.step(step)
     with torch.no_grad():
         s, r = bytes_to_input(training.synthetic), bytes_to_input(training.real)
-        see = training.features.landmarks
+        see = training.features["landmarks"]
         by_g = (see(training.networks.G(s)) - see(s)).mean((0, 1))
         by_f = (see(training.networks.F(r)) - see(r)).mean((0, 1))
     torch.testing.assert_close(by_g, torch.tensor([3.0, 0]), rtol=0, atol=1)

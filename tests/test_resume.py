@@ -17,6 +17,7 @@ from conftest import draw_eyes, forking
 from numpy.typing import NDArray
 
 from fpgan.errors import Interrupted
+from fpgan.networks.frozen import frozen
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
 from fpgan.networks.inference import translate_pictures
@@ -24,7 +25,7 @@ from fpgan.params import DiscriminatorParams, GANWeights, GeneratorParams, Train
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.distributed import Processes
 from fpgan.training.gan import TASK_METRIC, GANTraining, TrainingEyes, train_gan
-from fpgan.training.gan_networks import FeatureNetworks, Generators, build_networks
+from fpgan.training.objective import Generators, build_networks
 
 STEPS = 40
 KILLS = 10
@@ -88,7 +89,10 @@ def train(folder: Path, params: TrainGAN = PARAMS, processes: Processes = ALONE)
     kept, history = train_gan(
         networks,
         eyes=TrainingEyes(pictures_s, pictures_r, synthetic.landmarks),
-        features=FeatureNetworks(GazeNet(1, 16, 16, "residual"), LandmarkNet(1, 1, 4)),
+        features={
+            "gaze": frozen(GazeNet(1, 16, 16, "residual")),
+            "landmarks": frozen(LandmarkNet(1, 1, 4)),
+        },
         watch=watch,
         params=params,
         seed=0,

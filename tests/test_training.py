@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fpgan.evaluation.estimates import gaze_estimates
+from fpgan.networks.frozen import frozen
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet, landmark_distance
 from fpgan.networks.inference import find_landmarks, translate_pictures
@@ -25,13 +26,13 @@ from fpgan.training.augmentation import Augment
 from fpgan.training.batches import batch_rows
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.distributed import Processes
+from fpgan.training.estimator import train_estimator
 from fpgan.training.gan import TrainingEyes, train_gan
-from fpgan.training.gan_networks import FeatureNetworks, Networks, build_networks
-from fpgan.training.gaze import train_gaze
-from fpgan.training.landmarks import train_landmarks
+from fpgan.training.objective import Networks, build_networks
 from fpgan.training.pool import ImagePool, plan_exchange
 from fpgan.training.recorder import Silent
 from fpgan.training.schedule import constant_then_linear
+from fpgan.training.tasks import GAZE, LANDMARKS
 
 CPU = torch.device("cpu")
 MILD = Augmentation(shift=0, scale=0, brightness=0.1, contrast=0.1, blur=0, noise=0.02)
@@ -144,8 +145,9 @@ def fit_gaze(
     torch.manual_seed(0)
     network = GazeNet(1, HEIGHT, WIDTH, "residual")
     params = TrainGaze(network="residual", epochs=epochs, batch_size=32, learning_rate=3e-3)
-    history = train_gaze(
+    history = train_estimator(
         network,
+        GAZE,
         training=draw_eyes(400, seed=0),
         validation=draw_eyes(60, seed=1),
         augment=Augment(MILD, 0),
@@ -173,8 +175,9 @@ def test_gazenet_learns_and_a_killed_training_ends_as_an_unbroken_one(tmp_path: 
 def test_the_landmark_network_learns(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = LandmarkNet(1, modules=1, features=16)
-    train_landmarks(
+    train_estimator(
         network,
+        LANDMARKS,
         training=draw_eyes(400, seed=0),
         validation=draw_eyes(60, seed=1),
         augment=Augment(Augmentation(), 0),
@@ -211,7 +214,10 @@ def fit_gan(
     _, history = train_gan(
         networks,
         eyes=TrainingEyes(synthetic.image, real.image, synthetic.landmarks),
-        features=FeatureNetworks(GazeNet(1, HEIGHT, WIDTH, "residual"), LandmarkNet(1, 1, 8)),
+        features={
+            "gaze": frozen(GazeNet(1, HEIGHT, WIDTH, "residual")),
+            "landmarks": frozen(LandmarkNet(1, 1, 8)),
+        },
         watch=lambda step, generators: {"watched": float(step)},
         params=params,
         seed=0,

@@ -13,7 +13,7 @@ from fpgan.data.gaze import angular_error
 from fpgan.evaluation.watching import GRID_COLUMNS, GRID_EYES, WATCHED_EYES, Watch, spread
 from fpgan.networks.generator import Generator
 from fpgan.training.gan import TASK_METRIC
-from fpgan.training.gan_networks import Generators
+from fpgan.training.objective import Generators
 
 SYNTHETIC, REAL = draw_eyes(24, seed=0), draw_eyes(20, seed=1, ground=110, disc=20)
 

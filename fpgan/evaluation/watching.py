@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from fpgan.data.eyes import Eyes
 from fpgan.data.gaze import angular_error
 from fpgan.data.pictures import tile
 from fpgan.evaluation.preservation import Features, feature_preservation, find_features, mean_change
+from fpgan.networks.gazenet import GazeNet
+from fpgan.networks.hourglass import LandmarkNet
 from fpgan.networks.inference import translate_pictures
 from fpgan.training.gan import TASK_METRIC
-from fpgan.training.gan_networks import FeatureNetworks, Generators
+from fpgan.training.objective import Generators
 
 WATCHED_EYES = 192
+WATCHED_FEATURES = ("gaze", "landmarks")
 GRID_EYES, GRID_COLUMNS = 10, 5
 
 
 class Watch:
-    """Scores of the generators on held-out eyes of both domains: a `training.gan.Watch`.
+    """Scores of the generators on held-out eyes of both domains: a `training.gan.Watcher`.
 
     Every time the same eyes are translated, the first of them into the fixed grid.
     """
@@ -29,16 +33,19 @@ class Watch:
         self,
         synthetic: Eyes,
         real: Eyes,
-        features: FeatureNetworks,
+        features: Mapping[str, nn.Module],  # those of WATCHED_FEATURES
         picture: Callable[[int, str, NDArray[np.uint8]], None],  # takes step, name and grid
     ) -> None:
         self.eyes = {"s2r": spread(synthetic), "r2s": spread(real)}
-        self.features = features
+        gaze_net, landmark_net = (features[name] for name in WATCHED_FEATURES)
+        assert isinstance(gaze_net, GazeNet)
+        assert isinstance(landmark_net, LandmarkNet)
+        self.gaze_net, self.landmark_net = gaze_net, landmark_net
         self.picture = picture
         self.before = {direction: self._features(eyes.image) for direction, eyes in self.eyes.items()}
 
     def _features(self, pictures: NDArray[np.uint8]) -> Features:
-        return find_features(self.features.gaze, self.features.landmarks, pictures)
+        return find_features(self.gaze_net, self.landmark_net, pictures)
 
     def __call__(self, step: int, generators: Generators) -> dict[str, float]:
         scores: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""Adaptive data generation: makes the synthetic eyes that everything after it is trained on."""
+"""Adaptive data generation: makes the synthetic eyes that all later stages train on."""
 
 import tempfile
 from dataclasses import replace
@@ -25,6 +25,7 @@ from fpgan.data.eye_set import load_eyes, save_eyes
 from fpgan.data.eyes import Eyes
 from fpgan.data.splits import split_real, split_synthetic
 from fpgan.device import default_device
+from fpgan.domains import TrainedOn
 from fpgan.figures.gaze_figures import label_figure
 from fpgan.layout import ADAPTED, PREPARED_REAL, PREPARED_SYNTHETIC, SAMPLE, Branch, Trial
 from fpgan.networks.gazenet import GazeNet
@@ -40,26 +41,27 @@ from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.loop import History
 from fpgan.training.recorder import Silent
 
-DRAWN_TO_CHOOSE = 2  # labels wanted for each synthetic eye there is to choose from: more than will be met
+DRAWN_TO_CHOOSE = 2  # wanted labels per synthetic eye to select from: more than can be found
 
 
 class Adapted(NamedTuple):
-    """What adaptation came to."""
+    """The result of adaptation."""
 
     eyes: Eyes
-    """Synthetic ones."""
+    """The adapted synthetic eyes."""
     labels: Labels | None
-    """(N, 4) of the real eyes, as they were estimated: what the eyes were made by; None where by none."""
+    """(N, 4) estimated labels of the real eyes, from which the synthetic eyes were made; None without
+    adaptation."""
     framing: Reframing
-    """From the synthetic eyes as they were prepared to the real ones."""
+    """From the framing of the prepared synthetic eyes to that of the real eyes."""
     rounds: History
 
 
 def adapt_stage(params: Params, through: Path | None, out: Path) -> str:
-    """Writes synthetic eyes that look where real training persons' eyes do; returns what it did, in words.
+    """Writes synthetic eyes with the gaze distribution of the real training persons; returns a summary.
 
-    `through` is a generator F: R -> S, through which the real eyes are seen, by the estimator of the eyes it
-    was trained on. Gaze labels of real eyes, where there are any, only tell how well it went.
+    `through` is a generator F: R -> S. It then translates the real eyes, whose gaze is estimated by the
+    estimator that is trained on adapted eyes. Gaze labels of real eyes, if any, only measure the result.
     """
     trial = Trial(Branch(), params.seeds[0])
     inputs = {
@@ -68,7 +70,7 @@ def adapt_stage(params: Params, through: Path | None, out: Path) -> str:
         "landmark_net": trial.landmark_net,
     }
     if through:
-        inputs |= {"generator": through, "gaze_net": trial.gaze_net("adapted")}
+        inputs |= {"generator": through, "gaze_net": trial.gaze_net(TrainedOn.ADAPTED)}
     with run_stage(
         "adapt" if out == ADAPTED.parent else f"adapt-{out.name}",
         params,
@@ -116,46 +118,46 @@ def adapt_stage(params: Params, through: Path | None, out: Path) -> str:
         outcome = "as prepared"
         if adapted.labels is not None:
             outcome = f"{apart['after_to_estimated']:.1f}° of {apart['before_to_estimated']:.1f}° apart"
-        stage.conclude(outcome, in_words(scores).split("\n")[0])
-    return f"{out / ADAPTED.name}: {in_words(scores)}"
+        stage.conclude(outcome, summary(scores).split("\n")[0])
+    return f"{out / ADAPTED.name}: {summary(scores)}"
 
 
 def adapt(
     params: Params,
     synthetic: Eyes,
     real: Eyes,  # of the training persons
-    translated_net: GazeNet | None,  # the estimator for eyes seen through the translator
+    translated_net: GazeNet | None,  # the estimator for translated real eyes
     landmark_net: LandmarkNet,
     translator: Generator | None,
     stage: Stage,
 ) -> Adapted:
-    """Goes round by round, until the estimates of the real eyes' labels have settled."""
+    """Makes eyes in rounds, until the estimated labels of the real eyes have settled."""
     if params.adapt.method == "none":
         return Adapted(synthetic, None, Reframing(1.0, np.zeros(2)), [])
-    gaze_net = translated_net or fit(params, synthetic, stage, "synthetic")
+    gaze_net = translated_net or fit(params, synthetic, stage, TrainedOn.SYNTHETIC)
     head_net = fit_head_net(params, synthetic, real, stage)
     lids, labels_s = find_landmarks(landmark_net, synthetic.image), known_labels(synthetic)
     real_lids = find_landmarks(landmark_net, real.image)
     seen = translate_pictures(translator, real.image) if translator else real.image
     labels = estimate_labels(real, seen, gaze_net, head_net)
     framing = framing_of(lids, labels_s, real_lids, labels, stage)
-    if not translator:  # the estimator goes by the framing of the eyes it was trained on
+    if not translator:  # the estimator expects the framing of the eyes it was trained on
         seen = reframe(real, framing.inverse).image
         labels = estimate_labels(real, seen, gaze_net, head_net)
     rounds: History = []
     for number in range(1, params.adapt.rounds + 1):
         eyes = reframe(make_eyes(params, synthetic, labels, params.adapt.seed + number), framing)
-        made_by = labels
-        adapted = Adapted(eyes, made_by, framing, rounds)
+        source_labels = labels
+        adapted = Adapted(eyes, source_labels, framing, rounds)
         if number == params.adapt.rounds:
             break
         gaze_net = fit(params, eyes, stage, f"round-{number}")
         labels = estimate_labels(real, real.image, gaze_net, head_net)
         framing = framing_of(lids, labels_s, real_lids, labels, stage)
-        moved = label_distance(made_by, labels)
+        moved = label_distance(source_labels, labels)
         rounds.append({"round": float(number), "eyes": float(len(eyes)), "moved_degrees": moved})
         stage.run.metrics(number, {"moved_degrees": moved})
-        print(f"round {number}: trained on {len(eyes)} eyes, answers moved by {moved:.2f} degrees")
+        print(f"round {number}: trained on {len(eyes)} eyes, estimates moved by {moved:.2f} degrees")
         if moved < params.adapt.settled:
             break
     return adapted
@@ -168,22 +170,22 @@ def framing_of(
     real_labels: Labels,
     stage: Stage,
 ) -> Reframing:
-    """How synthetic eyes are to be framed; as they are, with a warning, where what is found cannot be."""
+    """The framing for synthetic eyes; no change, with a warning, if the one found is implausible."""
     found = find_framing(landmarks, labels, real_landmarks, real_labels)
     if found.plausible:
         return found
     stage.run.warn(
         0,
-        f"by their landmarks real eyes are {found.scale:.2f} times as large as synthetic ones, which cannot "
-        "be; the framing stays",
+        f"by their landmarks real eyes are {found.scale:.2f} times as large as synthetic ones, which is "
+        "implausible; the framing is not changed",
     )
     return Reframing(1.0, np.zeros(2))
 
 
 def make_eyes(params: Params, synthetic: Eyes, labels: Labels, seed: int) -> Eyes:
-    """Synthetic eyes with labels distributed as those given: drawn by the simulator or selected.
+    """Synthetic eyes whose labels have the distribution of those given: drawn by the simulator or selected.
 
-    Raises InputError when too few of the synthetic eyes look there to train on.
+    Raises InputError when too few synthetic eyes can be selected to train on.
     """
     if params.adapt.method == "auto" and params.data.unityeyes == SAMPLE / "UnityEyes":
         wanted = draw_labels(labels, len(synthetic), seed)
@@ -197,7 +199,7 @@ def make_eyes(params: Params, synthetic: Eyes, labels: Labels, seed: int) -> Eye
 
 
 def fit_head_net(params: Params, synthetic: Eyes, real: Eyes, stage: Stage) -> GazeNet | None:
-    """An estimator of head pose, where synthetic eyes have labels of it and some real ones do not."""
+    """An estimator of head pose; None if all real head poses are known, or no synthetic ones are."""
     known = np.flatnonzero(np.isfinite(synthetic.head).all(axis=1))
     if np.isfinite(real.head).all() or not len(known):
         return None
@@ -206,23 +208,22 @@ def fit_head_net(params: Params, synthetic: Eyes, real: Eyes, stage: Stage) -> G
 
 
 def fit(params: Params, eyes: Eyes, stage: Stage, name: str) -> GazeNet:
-    """An estimator trained on synthetic eyes to be used on real ones, with checkpoints of its own."""
+    """An estimator trained on synthetic eyes, for use on real eyes; with its own checkpoints."""
     training, validation, _ = (labelled(eyes, rows) for rows in split_synthetic(len(eyes), params.split))
     check_enough(len(training), params.train_gaze.batch_size, PREPARED_SYNTHETIC)
     robust = params.train_gaze.model_copy(update={"augmentation": params.adapt.augmentation})
-    network, _, _ = fit_gaze_net(
+    return fit_gaze_net(
         params.model_copy(update={"train_gaze": robust}),
         training,
         validation,
         seed=params.adapt.seed,
         checkpoints=Checkpoints(stage.checkpoints.folder / name),
         recorder=Silent(),
-    )
-    return network
+    ).network
 
 
 def distances(labels: dict[str, Labels]) -> dict[str, float]:
-    """How far, in degrees, the distributions of labels are apart; those to true ones only where there are."""
+    """Distances between label distributions, in degrees; to true labels only where these are known."""
     pairs = {
         "before_to_estimated": ("synthetic, before", "real, estimated"),
         "after_to_estimated": ("synthetic, after", "real, estimated"),
@@ -238,29 +239,29 @@ def distances(labels: dict[str, Labels]) -> dict[str, float]:
     }
 
 
-def in_words(scores: dict[str, Any]) -> str:
-    """What came of it, and how UnityEyes would be set to draw such eyes."""
+def summary(scores: dict[str, Any]) -> str:
+    """A summary, and the settings of UnityEyes that draw such eyes."""
     apart, settings = scores["distance_degrees"], scores["unityeyes_settings"]
     if "after_to_estimated" not in apart:
-        return f"{scores['eyes']} synthetic eyes, as they were prepared"
+        return f"{scores['eyes']} synthetic eyes, as prepared"
     lines = [
-        f"{scores['eyes']} synthetic eyes, {apart['after_to_estimated']:.1f} degrees from where real ones "
-        f"are estimated to look, {apart['before_to_estimated']:.1f} before"
+        f"{scores['eyes']} synthetic eyes, {apart['after_to_estimated']:.1f} degrees from the estimated gaze "
+        f"of real eyes, {apart['before_to_estimated']:.1f} before"
     ]
     if "after_to_true" in apart:
         lines.append(
-            f"from where they truly look: {apart['after_to_true']:.1f} degrees, "
+            f"from their true gaze: {apart['after_to_true']:.1f} degrees, "
             f"{apart['before_to_true']:.1f} before"
         )
     frame = scores["framing"]
     lines.append(
         f"enlarged by {frame['scale']:.3f} and moved by {frame['right']:+.1f} pixels to the right and "
-        f"{frame['down']:+.1f} down, to sit as real eyes do"
+        f"{frame['down']:+.1f} down, to be framed like real eyes"
     )
     ranges = ", ".join(
         f"{name.replace('_', ' ')} {center:.0f} \N{PLUS-MINUS SIGN} {reach:.0f}"
         for name, (center, reach) in settings.items()
     )
     if ranges:
-        lines.append(f"UnityEyes draws such eyes, and others to select from, with {ranges} degrees")
+        lines.append(f"UnityEyes draws such eyes, and more to select from, with {ranges} degrees")
     return "\n".join(lines)

@@ -8,27 +8,26 @@ import numpy as np
 from fpgan.data.eye_set import load_eyes
 from fpgan.data.eyes import Eyes
 from fpgan.data.splits import split_real, split_synthetic
+from fpgan.domains import Direction
 from fpgan.errors import InputError, Interrupted
-from fpgan.evaluation.watching import Watch
-from fpgan.layout import ADAPTED, GENERATORS, PREPARED_REAL, Trial
+from fpgan.evaluation.watching import WATCHED_FEATURES, Watch
+from fpgan.layout import ADAPTED, PREPARED_REAL, Trial
 from fpgan.networks.discriminator import patch_size
-from fpgan.networks.gazenet import GazeNet
-from fpgan.networks.hourglass import LandmarkNet
+from fpgan.networks.frozen import frozen
 from fpgan.networks.weights import load_network, save_network
-from fpgan.params import Params
+from fpgan.params import GANWeights, Params
 from fpgan.runs.stage import Stage, run_stage
 from fpgan.training.distributed import Processes, join, launch, must_launch
-from fpgan.training.gan import TASK_METRIC, TrainingEyes, train_gan
-from fpgan.training.gan_networks import FeatureNetworks, build_networks, generator_arguments
-from fpgan.training.loop import History
+from fpgan.training.gan import TrainingEyes, kept_scores, train_gan
+from fpgan.training.objective import FROZEN_FEATURES, FrozenFeature, build_networks, generator_arguments
 from fpgan.training.precision import choose_precision
 from fpgan.training.recorder import Silent
 
 
 def train_gan_stage(params: Params, trial: Trial) -> str:
-    """Trains both generators; returns what it wrote, in words.
+    """Trains both generators; returns a sentence about the files written.
 
-    Of several processes that train together only the leading one logs and writes; the others return ''.
+    When several processes train together, only the leading one logs and writes. The others return ''.
     """
     check_compute(params)
     if must_launch(params.compute):
@@ -36,23 +35,24 @@ def train_gan_stage(params: Params, trial: Trial) -> str:
         return ""
     with join(params.compute) as processes:
         if not processes.leads:
-            # What ends a training early ends it in all processes; the leading one tells, and takes its time.
+            # An early end reaches all processes. Only the leading one reports it.
             with suppress(FloatingPointError, Interrupted):
                 train(params, trial, processes, stage=None)
             return ""
         with open_stage(params, trial) as stage:
             scores = train(params, trial, processes, stage)
-            drifts = {direction: scores[f"{direction}/gaze_drift_degrees"] for direction in GENERATORS}
+            s2r, r2s = (scores[f"{direction}/gaze_drift_degrees"] for direction in Direction)
             return stage.conclude(
-                f"drift {drifts['s2r']:.1f}° {drifts['r2s']:.1f}°",
-                f"{trial.generator('s2r').parent}: after {scores['step']:.0f} steps gaze drifts by "
-                f"{drifts['s2r']:.1f} (s2r) and {drifts['r2s']:.1f} (r2s) degrees",
+                f"drift {s2r:.1f}° {r2s:.1f}°",
+                f"{trial.generator(Direction.S2R).parent}: after {scores['step']:.0f} steps gaze drifts by "
+                f"{s2r:.1f} (s2r) and {r2s:.1f} (r2s) degrees",
             )
 
 
 def open_stage(params: Params, trial: Trial) -> AbstractContextManager[Stage]:
-    """The stage, with its inputs and what it depends on."""
+    """The stage, with the inputs and parameters it depends on."""
     section = params.train_gan
+    features = needed_features(section.weights).values()
     return run_stage(
         "train-gan",
         params,
@@ -60,28 +60,37 @@ def open_stage(params: Params, trial: Trial) -> AbstractContextManager[Stage]:
         inputs={
             "synthetic": ADAPTED,
             "real": PREPARED_REAL,
-            "gaze_net": trial.gaze_net("adapted"),
-            "landmark_net": trial.landmark_net,
+            **{feature.input_name: feature.file(trial) for feature in features},
         },
-        output=trial.generator("s2r").parent,
+        output=trial.generator(Direction.S2R).parent,
         description=f"FP-GAN, {section.steps} steps of {section.batch_size} pairs.",
         belongs_to=trial,
     )
 
 
-def train(params: Params, trial: Trial, processes: Processes, stage: Stage | None) -> dict[str, float]:
-    """Loads eyes and networks, trains, and writes generators, history and scores where there is a stage.
+def needed_features(weights: GANWeights) -> dict[str, FrozenFeature]:
+    """The frozen features that are watched, or whose loss has a weight."""
+    return {
+        name: feature
+        for name, feature in FROZEN_FEATURES.items()
+        if name in WATCHED_FEATURES or getattr(weights, name)
+    }
 
-    Returns the scores of the generators that were kept.
+
+def train(params: Params, trial: Trial, processes: Processes, stage: Stage | None) -> dict[str, float]:
+    """Loads eyes and networks and trains; with a stage, writes generators, history and scores.
+
+    Returns the scores of the kept generators, without a stage an empty dict.
     """
     section = params.train_gan
     synthetic, real = load_both()
     split_s = split_synthetic(len(synthetic), params.split)
     split_r = split_real(real.person, params.split)
     training_real = np.arange(len(real)) if section.real_eyes == "all_persons" else split_r.training
-    features = FeatureNetworks(
-        load_network(trial.gaze_net("adapted"), GazeNet), load_network(trial.landmark_net, LandmarkNet)
-    ).to(processes.device)
+    features = {
+        name: frozen(load_network(feature.file(trial), feature.kind)).to(processes.device)
+        for name, feature in needed_features(section.weights).items()
+    }
     precision = choose_precision(section.precision, processes.device)
     networks = build_networks(section, channels=real.channels, seed=trial.seed)
     if stage:
@@ -95,7 +104,7 @@ def train(params: Params, trial: Trial, processes: Processes, stage: Stage | Non
             f"of {section.batch_size} pairs, {section.steps * section.batch_size / len(training_real):.1f} "
             f"times through the real eyes; {precision} on {processes.count} x {processes.device}"
         )
-    # Where nobody validates, training eyes are watched: the scores then say less about new persons.
+    # Without validation persons, training eyes are watched: the scores then say less about new persons.
     watched_real = split_r.validation if len(split_r.validation) else split_r.training
     generators, history = train_gan(
         networks,
@@ -121,7 +130,7 @@ def train(params: Params, trial: Trial, processes: Processes, stage: Stage | Non
     )
     if not stage:
         return {}
-    for direction, generator in zip(GENERATORS, generators, strict=True):
+    for direction, generator in zip(Direction, generators, strict=True):
         path = stage.output / trial.generator(direction).name
         save_network(path, generator, generator_arguments(section, real.channels))
     stage.history(history)
@@ -141,15 +150,8 @@ def load_both() -> tuple[Eyes, Eyes]:
     return synthetic, real
 
 
-def kept_scores(history: History, keep: str) -> dict[str, float]:
-    """The row of scores of the generators that were kept."""
-    if keep == "best" and TASK_METRIC in history[-1]:
-        return min(history, key=lambda row: row[TASK_METRIC])
-    return history[-1]
-
-
 def check_compute(params: Params) -> None:
-    """Raises InputError when processes cannot share a batch without changing what is learned."""
+    """Raises InputError when sharing a batch among processes would change the result of the training."""
     count, section = params.compute.devices * params.compute.nodes, params.train_gan
     if section.batch_size % count:
         raise InputError(
@@ -158,14 +160,16 @@ def check_compute(params: Params) -> None:
         )
     if count > 1 and "batch" in (section.generator.normalization, section.discriminator.normalization):
         raise InputError(
-            "compute.devices: batch normalization would see only each process's share of a batch; use "
+            "compute.devices: batch normalization would use only each process's share of a batch; use "
             "normalization: instance, or one device"
         )
 
 
 def may_capture(params: Params, processes: Processes) -> bool:
-    """Whether a step is captured as a CUDA graph; warns where that is asked for and cannot be."""
+    """Whether a step is captured as a CUDA graph; warns when that is requested but impossible."""
     can = processes.device.type == "cuda" and processes.count == 1
     if params.compute.compile is True and not can:
-        print("warning: compute.compile: a CUDA graph needs a single GPU; training without", file=sys.stderr)
+        print(
+            "warning: compute.compile: a CUDA graph needs a single GPU; training without one", file=sys.stderr
+        )
     return can and params.compute.compile is not False

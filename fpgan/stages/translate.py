@@ -1,8 +1,7 @@
 """Translates a whole prepared eye set into the other domain."""
 
-from typing import Literal
-
 from fpgan.device import default_device
+from fpgan.domains import Direction, Domain
 from fpgan.figures.eye_sheets import translation_sheet
 from fpgan.layout import ADAPTED, PREPARED_REAL, Trial
 from fpgan.networks.generator import Generator
@@ -13,9 +12,9 @@ from fpgan.runs.stage import run_stage
 from fpgan.translation import translate_eye_set
 
 
-def translate_stage(params: Params, trial: Trial, direction: Literal["s2r", "r2s"]) -> str:
-    """Translates every eye of the source domain; returns what it wrote, in words."""
-    source = ADAPTED if direction == "s2r" else PREPARED_REAL
+def translate_stage(params: Params, trial: Trial, direction: Direction) -> str:
+    """Translates every eye of the source domain; returns a sentence about the files written."""
+    source = ADAPTED if direction.source is Domain.SYNTHETIC else PREPARED_REAL
     weights, output = trial.generator(direction), trial.translated(direction)
     with run_stage(
         f"translate-{direction}",
@@ -28,13 +27,15 @@ def translate_stage(params: Params, trial: Trial, direction: Literal["s2r", "r2s
     ) as stage:
         generator = load_network(weights, Generator).to(default_device())
         with progress_bar("eye") as advance:
-            made = translate_eye_set(
+            translated = translate_eye_set(
                 generator,
                 source,
                 stage.output / output.name,
                 params.translate.batch_size,
                 progress=advance,
             )
-        translation_sheet(made.before.image, made.after.image).savefig(stage.results / "translations.png")
-        stage.score({"eyes": made.count})
-        return stage.conclude(f"{made.count} eyes", f"{output}: {made.count} eyes translated {direction}")
+        sheet = translation_sheet(translated.before.image, translated.after.image)
+        sheet.savefig(stage.results / "translations.png")
+        count = translated.count
+        stage.score({"eyes": count})
+        return stage.conclude(f"{count} eyes", f"{output}: {count} eyes translated {direction}")

@@ -1,5 +1,5 @@
-"""Augmentation of training eyes: picture and landmarks move together, and the outcome is a pure function
-of (seed, epoch, row), so that a resumed training sees what an unbroken one does."""
+"""Augmentation of training eyes: picture and landmarks move together. The result is a pure function of
+(seed, epoch, row), so a resumed training sees the same pictures as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it looks for updates over the network on import
-
-import albumentations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +15,14 @@ from numpy.typing import NDArray
 from fpgan.data.eyes import LANDMARKS
 
 if TYPE_CHECKING:
+    import albumentations
+
     from fpgan.params import Augmentation
 
 
 @dataclass(frozen=True)
 class Augment:
-    """A random change of each eye; it may be sent to another process."""
+    """A random change of each eye; can be pickled, to be sent to another process."""
 
     params: Augmentation
     seed: int
@@ -52,6 +51,11 @@ class Augment:
 
 @lru_cache(maxsize=1)
 def _pipeline(params: Augmentation) -> albumentations.Compose:
+    os.environ.setdefault(
+        "NO_ALBUMENTATIONS_UPDATE", "1"
+    )  # else the import looks for updates over the network
+    import albumentations  # takes seconds
+
     return albumentations.Compose(
         [
             albumentations.Affine(

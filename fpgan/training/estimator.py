@@ -1,13 +1,13 @@
-"""Trains the feature networks: AdamW, one cycle of the learning rate, and the epoch kept that errs least on
-the validation eyes."""
+"""Trains the estimators of gaze and of landmarks: AdamW, one cycle of the learning rate, and the weights of
+the epoch with the least validation error."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -17,16 +17,19 @@ from torch import Tensor, nn
 from fpgan.data.eyes import Eyes
 from fpgan.data.pictures import pictures_to_input
 from fpgan.parallel import map_in_order
+from fpgan.training.augmentation import Augment
 from fpgan.training.batches import batch_rows
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.distributed import Processes
 from fpgan.training.loop import History, run_training
 from fpgan.training.recorder import Recorder
 from fpgan.training.schedule import one_cycle, set_learning_rate
+from fpgan.training.tasks import Task
 
 if TYPE_CHECKING:
     from fpgan.params import TrainEstimator
-    from fpgan.training.augmentation import Augment
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class Chosen(NamedTuple):
@@ -38,19 +41,18 @@ class Chosen(NamedTuple):
 
 
 def augmented(augment: Augment, chosen: Chosen) -> Eyes:
-    """The eyes of a batch with their pictures and landmarks changed."""
+    """The eyes of a batch with augmented pictures and landmarks."""
     eyes, rows, epoch = chosen
     images, landmarks = augment(eyes.image, eyes.landmarks, rows, epoch)
     return Eyes(images, eyes.gaze, eyes.head, landmarks, eyes.person)
 
 
 def train_estimator(
-    network: nn.Module,
+    network: Network,
+    task: Task[Network],
     *,
-    eyes: Eyes,  # training eyes, whose labels are known
-    loss: Callable[[Tensor, Eyes], Tensor],  # of network input and the batch's eyes, landmarks moved
-    validation_error: Callable[[], float],  # of the network as it is, lower is better
-    error_name: str,  # its name in the record, such as 'validation_gaze_error_degrees'
+    training: Eyes,  # with labels
+    validation: Eyes,  # with labels
     augment: Augment,
     params: TrainEstimator,
     workers: int,  # processes that augment
@@ -58,51 +60,50 @@ def train_estimator(
     recorder: Recorder,
     device: torch.device,
 ) -> History:
-    """Trains `network` in place, leaves it at its best epoch, and returns one row of scores an epoch.
+    """Trains the network in place, sets it to its best epoch, and returns one row of scores per epoch.
 
-    Goes on from the newest checkpoint, one being written after every epoch. Ends early when the error has
-    not fallen for `params.patience` epochs. Raises FloatingPointError and Interrupted as `run_training`.
+    Writes a checkpoint after every epoch, and resumes from the newest one. Ends early when the error has not
+    fallen for `params.patience` epochs. Raises FloatingPointError and Interrupted like `run_training`.
     """
-    training = EstimatorTraining(
-        network.to(device), eyes, loss, validation_error, error_name, augment, params, workers, device
+    state = EstimatorTraining(
+        network.to(device), task, training, validation, augment, params, workers, device
     )
     history = run_training(
-        training,
-        steps=training.steps,
-        steps_per_tick=training.steps_per_epoch,
+        state,
+        steps=state.steps,
+        steps_per_tick=state.steps_per_epoch,
         tick="epoch",
-        checkpoint_every=training.steps_per_epoch,
+        checkpoint_every=state.steps_per_epoch,
         batch_size=params.batch_size,
         batch_of="eyes",
         checkpoints=checkpoints,
         recorder=recorder,
         processes=Processes(device),
     )
-    network.load_state_dict(training.best)
+    network.load_state_dict(state.best)
     network.eval()
     return history
 
 
 class EstimatorTraining:
-    """The state of an estimator's training and its step: a `training.loop.Training`."""
+    """The state and the step of an estimator's training: a `training.loop.Training`."""
 
     def __init__(
         self,
-        network: nn.Module,
-        eyes: Eyes,
-        loss: Callable[[Tensor, Eyes], Tensor],
-        validation_error: Callable[[], float],
-        error_name: str,
+        network: Network,
+        task: Task[Network],
+        training: Eyes,
+        validation: Eyes,
         augment: Augment,
         params: TrainEstimator,
         workers: int,
         device: torch.device,
     ) -> None:
-        self.network, self.eyes, self.loss = network.train(), eyes, loss
-        self.validation_error, self.error_name = validation_error, error_name
+        self.network, self.eyes, self.validation = network.train(), training, validation
+        self.task: Task[Any] = task
         self.augment, self.params, self.workers, self.device = augment, params, workers, device
-        self.steps_per_epoch = math.ceil(len(eyes) / params.batch_size)
-        self.steps = self.steps_per_epoch * params.epochs_for(len(eyes))
+        self.steps_per_epoch = math.ceil(len(training) / params.batch_size)
+        self.steps = self.steps_per_epoch * params.epochs_for(len(training))
         self.optimizer = torch.optim.AdamW(
             network.parameters(), lr=params.learning_rate, weight_decay=1e-4, fused=True
         )
@@ -115,7 +116,8 @@ class EstimatorTraining:
             self.batches = self._augmented_from(step)
         batch = next(self.batches)
         set_learning_rate(self.optimizer, self.learning_rate(step))
-        loss = self.loss(pictures_to_input(batch.image).to(self.device), batch)
+        pictures = pictures_to_input(batch.image).to(self.device)
+        loss = self.task.loss(self.network, pictures, batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
@@ -130,17 +132,17 @@ class EstimatorTraining:
         return Chosen(self.eyes.select(rows), rows, step // self.steps_per_epoch)
 
     def learning_rate(self, step: int) -> float:
-        """That of batch `step`, counted from 0."""
+        """The learning rate of batch `step`, counted from 0."""
         return self.params.learning_rate * one_cycle(step, self.steps)
 
     def watch(self, number: int) -> dict[str, float]:
         if number == 0:
             return {}
-        error = self.validation_error()
+        error = self.task.error(self.network, self.validation)
         if error < self.best_error:
             self.best_error, self.best = error, copy.deepcopy(self.network.state_dict())
         rate = self.learning_rate(number * self.steps_per_epoch - 1)
-        return {self.error_name: error, "learning_rate": rate}
+        return {self.task.error_name: error, "learning_rate": rate}
 
     def collapses(self, row: dict[str, float]) -> dict[str, str]:
         return {}
@@ -149,7 +151,7 @@ class EstimatorTraining:
         patience = self.params.patience
         if patience is None or len(history) <= patience:
             return False
-        errors = [row[self.error_name] for row in history]
+        errors = [row[self.task.error_name] for row in history]
         return min(errors[-patience:]) >= min(errors[:-patience])
 
     def state(self) -> dict[str, Any]:

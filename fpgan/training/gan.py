@@ -1,14 +1,15 @@
 """Trains FP-GAN: two generators, G: S -> R and F: R -> S, and a discriminator for each domain.
 
-CycleGAN (Zhu et al., ICCV 2017); frozen feature networks make a translation keep the gaze and the landmarks
-of its source (FP-GAN; gaze after Lee, Kim, Suh, ICLR 2018).
+CycleGAN (Zhu et al., ICCV 2017), with frozen networks that make a translation preserve the gaze and the
+landmarks of its source (FP-GAN; gaze after Lee, Kim, Suh, ICLR 2018). The networks and the terms of the loss
+are in `fpgan.training.objective`.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from torch.nn.utils import get_total_norm
 
 from fpgan import losses
 from fpgan.data.pictures import bytes_to_input, pictures_to_bytes
+from fpgan.domains import Direction
 from fpgan.training.averaging import average_decay, averaged_copy, update_average
 from fpgan.training.batches import batch_rows
 from fpgan.training.capture import CapturedStep
@@ -27,9 +29,16 @@ from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.collapse import collapses
 from fpgan.training.differentiable_augmentation import change, draw_changes
 from fpgan.training.distributed import Processes
-from fpgan.training.gan_networks import FeatureNetworks, Generators, Networks
-from fpgan.training.gan_terms import Judge, Tensors, feature_losses, find_targets, generator_losses
 from fpgan.training.loop import History, run_training
+from fpgan.training.objective import (
+    Generators,
+    Judge,
+    Networks,
+    Tensors,
+    feature_losses,
+    find_targets,
+    generator_losses,
+)
 from fpgan.training.pool import ImagePool, plan_exchange
 from fpgan.training.precision import Precision, computing_in, tensor_cores
 from fpgan.training.recorder import Recorder
@@ -38,14 +47,14 @@ from fpgan.training.schedule import schedule_factor, set_learning_rate
 if TYPE_CHECKING:
     from fpgan.params import TrainGAN
 
-TASK_METRIC = "r2s/gaze_error_degrees"
-"""The score by which the best generators are kept: the error on held-out real eyes, translated to S, of the
-estimator trained on S."""
+TASK_METRIC = f"{Direction.R2S}/gaze_error_degrees"
+"""The score that chooses the best generators: the error of the estimator trained on S, on held-out real eyes
+translated to S."""
 
 
 @dataclass(frozen=True)
 class TrainingEyes:
-    """The eyes of both domains, unpaired."""
+    """The unpaired training eyes of both domains."""
 
     synthetic: NDArray[np.uint8]
     """(N, H, W) or (N, H, W, 3)"""
@@ -55,27 +64,27 @@ class TrainingEyes:
     """(N, 18, 2) true landmarks of the synthetic eyes in pixels, NaN where unknown."""
 
 
-Watch = Callable[[int, Generators], dict[str, float]]
-"""At step 0 and at every tick: scores of the generators on held-out eyes."""
+Watcher = Callable[[int, Generators], dict[str, float]]
+"""Scores the generators on held-out eyes, at step 0 and at every tick; each score is logged by its name."""
 
 
 def train_gan(
     networks: Networks,
     *,
     eyes: TrainingEyes,
-    features: FeatureNetworks,
-    watch: Watch,
+    features: Mapping[str, nn.Module],  # the frozen networks, by their keys in FROZEN_FEATURES
+    watch: Watcher,
     params: TrainGAN,
     seed: int,  # of the order of the eyes, the image pools and the random changes
     precision: Precision,
-    capture: bool,  # the step as a CUDA graph
-    checkpoints: Checkpoints | None,  # of the leading process
+    capture: bool,  # whether a step is captured as a CUDA graph
+    checkpoints: Checkpoints | None,  # None in all processes but the leading one
     recorder: Recorder,
     processes: Processes,
 ) -> tuple[Generators, History]:
-    """Trains the networks; returns the generators that are kept, and a row of scores a tick.
+    """Trains the networks; returns the generators to keep, and one row of scores per tick.
 
-    Goes on from the newest checkpoint. Raises FloatingPointError and Interrupted as `run_training`.
+    Resumes from the newest checkpoint. Raises FloatingPointError and Interrupted like `run_training`.
     """
     training = GANTraining(networks, eyes, features, watch, params, seed, precision, capture, processes)
     with tensor_cores(processes.device):
@@ -95,14 +104,14 @@ def train_gan(
 
 
 class GANTraining:
-    """The state of a GAN training and its step: a `training.loop.Training`."""
+    """The state and the step of a GAN training: a `training.loop.Training`."""
 
     def __init__(
         self,
         networks: Networks,
         eyes: TrainingEyes,
-        features: FeatureNetworks,
-        watch: Watch,
+        features: Mapping[str, nn.Module],
+        watch: Watcher,
         params: TrainGAN,
         seed: int,
         precision: Precision,
@@ -113,14 +122,14 @@ class GANTraining:
         for network in networks.all().values():
             network.to(device).train()
         self.networks, self.watch_generators = networks, watch
-        self.features = features.to(device)
+        self.features = {name: network.to(device) for name, network in features.items()}
         self.params, self.seed, self.precision, self.processes = params, seed, precision, processes
         self.synthetic = pictures_to_bytes(eyes.synthetic).to(device)
         self.real = pictures_to_bytes(eyes.real).to(device)
         drawn = params.steps * params.batch_size
-        labels = eyes.landmarks if params.landmark_target == "label" else None
-        targets_s = find_targets(features, eyes.synthetic, labels, drawn, seed, params.weights)
-        targets_r = find_targets(features, eyes.real, None, drawn, seed + 1, params.weights)
+        labels = {"landmarks": eyes.landmarks} if params.landmark_target == "label" else {}
+        targets_s = find_targets(self.features, eyes.synthetic, labels, drawn, seed, params.weights)
+        targets_r = find_targets(self.features, eyes.real, {}, drawn, seed + 1, params.weights)
         self.targets_s = {name: values.to(device) for name, values in targets_s.items()}
         self.targets_r = {name: values.to(device) for name, values in targets_r.items()}
 
@@ -151,11 +160,11 @@ class GANTraining:
         return self.run_update(self.inputs(step))
 
     def learning_rate(self, step: int) -> float:
-        """That of batch `step`, counted from 0."""
+        """The learning rate of batch `step`, counted from 0."""
         return self.params.learning_rate * schedule_factor(self.params.schedule, step, self.params.steps)
 
     def inputs(self, step: int) -> Tensors:
-        """What a step takes from outside the device: a pure function of its number."""
+        """The inputs of a step that come from the host: a pure function of its number."""
         params, seed, processes = self.params, self.seed, self.processes
         rows_s = batch_rows(step, params.batch_size, len(self.synthetic), seed)
         rows_r = batch_rows(step, params.batch_size, len(self.real), seed + 1)
@@ -179,7 +188,7 @@ class GANTraining:
         }
 
     def update(self, inputs: Tensors) -> Tensors:
-        """One step of the generators, then one of the discriminators; returns what is watched of them."""
+        """One step of the generators, then one of the discriminators; returns the scalars to log."""
         s = bytes_to_input(self.synthetic[inputs["rows_s"]])
         r = bytes_to_input(self.real[inputs["rows_r"]])
         scalars, fake_r, fake_s = self.update_generators(s, r, inputs)
@@ -194,16 +203,16 @@ class GANTraining:
         return {name: value.detach() for name, value in scalars.items()}
 
     def update_generators(self, s: Tensor, r: Tensor, inputs: Tensors) -> tuple[Tensors, Tensor, Tensor]:
-        """One step of G and F; returns losses and the norm of the gradient, then G(s) and F(r)."""
+        """One step of G and F; returns losses and the norm of the gradient, and G(s) and F(r)."""
         judge_r, judge_s = self.judges(inputs)
         with computing_in(self.precision, self.processes.device):
             terms, fake_r, fake_s = generator_losses(self.networks, s, r, judge_r, judge_s, self.params)
         for direction, translation, targets, rows in (
-            ("s2r", fake_r, self.targets_s, inputs["rows_s"]),
-            ("r2s", fake_s, self.targets_r, inputs["rows_r"]),
+            (Direction.S2R, fake_r, self.targets_s, inputs["rows_s"]),
+            (Direction.R2S, fake_s, self.targets_r, inputs["rows_r"]),
         ):
             wanted = {name: values[rows] for name, values in targets.items()}
-            found = feature_losses(self.features, translation, wanted, self.params)
+            found = feature_losses(self.features, translation, wanted, self.params.weights)
             terms |= {f"{name}_{direction}": term for name, term in found.items()}
         loss = torch.stack([weight * value for weight, value in terms.values()]).sum()
         norm = self.descend(self.optimizers[0], self.generator_weights, loss)
@@ -230,14 +239,14 @@ class GANTraining:
         return scalars | {"gradient_norm/discriminators": norm}
 
     def judges(self, inputs: Tensors) -> tuple[Judge, Judge]:
-        """The discriminators of R and of S, as they see pictures at this step."""
+        """The discriminators of R and of S, which see pictures with the random changes of this step."""
         d_r, d_s = self.networks.D_R, self.networks.D_S
         if not self.params.discriminator_augmentation:
             return d_r, d_s
         return (lambda x: d_r(change(x, inputs["change_r"])), lambda x: d_s(change(x, inputs["change_s"])))
 
     def descend(self, optimizer: torch.optim.Optimizer, weights: list[nn.Parameter], loss: Tensor) -> Tensor:
-        """One optimiser step down the loss, by these weights only; returns the norm of the gradient."""
+        """One optimiser step that changes these weights only; returns the norm of the gradient."""
         optimizer.zero_grad(set_to_none=True)
         loss.backward(inputs=weights)
         gradients = [weight.grad for weight in weights if weight.grad is not None]
@@ -246,7 +255,7 @@ class GANTraining:
         return get_total_norm(gradients)
 
     def translators(self) -> Generators:
-        """The generators as they stand: their moving average where there is one."""
+        """The generators to use: their moving average where there is one."""
         return self.averages or Generators(self.networks.G, self.networks.F)
 
     def watch(self, number: int) -> dict[str, float]:
@@ -264,7 +273,7 @@ class GANTraining:
         return False
 
     def kept(self) -> Generators:
-        """The generators to use, in evaluation mode: the best ones where params say so and a score told."""
+        """The generators to keep, in evaluation mode: the best ones if params say so and scores are known."""
         generators = self.translators()
         for name, weights in self.best.items():
             getattr(generators, name).load_state_dict(weights)
@@ -293,9 +302,16 @@ class GANTraining:
                     group["lr"] = group["lr"].to(self.processes.device)
         self.pool_r.pictures.copy_(state["pools"][0])
         self.pool_s.pictures.copy_(state["pools"][1])
-        self.precision = state["precision"]  # chosen on the machine the training began on
+        self.precision = state["precision"]  # chosen on the machine where the training began
         self.best_score, self.best = state["best_score"], state["best"]
 
     @staticmethod
     def _weights(generators: Generators) -> dict[str, Any]:
         return {name: network.state_dict() for name, network in generators._asdict().items()}
+
+
+def kept_scores(history: History, keep: str) -> dict[str, float]:
+    """The row of scores of the generators that are kept."""
+    if keep == "best" and TASK_METRIC in history[-1]:
+        return min(history, key=lambda row: row[TASK_METRIC])
+    return history[-1]
