@@ -1,12 +1,12 @@
-"""Times a step of `train-gan` against a plain textbook step on the same networks.
+"""Compares the speed of a step of `train-gan` with that of a plain textbook step on the same networks.
 
     python benchmarks/train_gan.py
     python benchmarks/train_gan.py --filters 16 --blocks 4 --layers 3 --steps 20
 
-The plain step is CycleGAN's as it is usually written: eager, fp32, a list of pictures for a pool. Both take
-turns in one process, so that a busy machine slows both. Printed for every batch size, without and with the
-feature losses: pairs a second (the median of the rounds), ratio, arithmetic a second and its share of the
-machine's fastest matrix product, and peak memory.
+The plain step is CycleGAN's as it is usually written: eager, fp32, a list of pictures as image pool. Both
+alternate in one process, so that a busy machine slows both. For every batch size, without and with the
+feature losses, it prints: pairs per second (median of the rounds), their ratio, FLOP per second and their
+share of the machine's fastest matrix product, and peak memory.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fpgan.data.eyes import LANDMARKS
 from fpgan.device import default_device
-from fpgan.networks.gazenet import GazeNet
+from fpgan.networks.frozen import frozen
+from fpgan.networks.gazenet import GAZE_ESTIMATORS, GazeNet
 from fpgan.networks.hourglass import LandmarkNet
 from fpgan.params import DiscriminatorParams, GANWeights, GeneratorParams, TrainGAN
 from fpgan.training.distributed import Processes
 from fpgan.training.gan import GANTraining, TrainingEyes
-from fpgan.training.gan_networks import FeatureNetworks, Networks, build_networks
+from fpgan.training.objective import Networks, build_networks
 from fpgan.training.precision import choose_precision
 
 EYES = 512
@@ -41,7 +42,7 @@ MATMUL = 4096
 
 
 class PlainTraining:
-    """CycleGAN's step as a textbook has it."""
+    """CycleGAN's textbook step."""
 
     def __init__(
         self,
@@ -125,7 +126,7 @@ def synchronize() -> None:
         torch.cuda.synchronize()
 
 
-def seconds_a_step(step: Callable[[int], object], steps: int, first: int) -> float:
+def seconds_per_step(step: Callable[[int], object], steps: int, first: int) -> float:
     synchronize()
     started = time.perf_counter()
     for i in range(first, first + steps):
@@ -135,9 +136,9 @@ def seconds_a_step(step: Callable[[int], object], steps: int, first: int) -> flo
 
 
 def peak_rate(dtype: torch.dtype) -> float:
-    """FLOP/s of the fastest of some matrix products."""
+    """FLOP/s of the fastest of several matrix products."""
     a = torch.randn(MATMUL, MATMUL, device=default_device()).to(dtype)
-    fastest = min(seconds_a_step(lambda _: a @ a, 1, 0) for _ in range(5))
+    fastest = min(seconds_per_step(lambda _: a @ a, 1, 0) for _ in range(5))
     return 2 * MATMUL**3 / fastest
 
 
@@ -149,7 +150,7 @@ def reset_peak_memory() -> None:
 
 
 def peak_memory() -> float:
-    """MiB since the last reset; on other systems than Linux, of the whole process so far."""
+    """Peak memory in MiB since the last reset; except on Linux, since the start of the process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
     status = Path("/proc/self/status")
@@ -179,7 +180,7 @@ def compare(batch_size: int, with_features: bool, arguments: argparse.Namespace,
     ours = GANTraining(
         build_networks(params, channels=1, seed=0),
         eyes,
-        FeatureNetworks(gaze_net, landmark_net),
+        {"gaze": frozen(gaze_net), "landmarks": frozen(landmark_net)},
         lambda step, generators: {},
         params,
         0,
@@ -191,7 +192,7 @@ def compare(batch_size: int, with_features: bool, arguments: argparse.Namespace,
     with FlopCounterMode(display=False) as counter:
         plain.step(0)
     flop = counter.get_total_flops()
-    warm_up = 6  # the CUDA graph is captured within
+    warm_up = 6  # in which the CUDA graph is captured
     for i in range(warm_up):
         ours.step(i)
     times: dict[str, list[float]] = {"plain": [], "ours": []}
@@ -200,7 +201,7 @@ def compare(batch_size: int, with_features: bool, arguments: argparse.Namespace,
         for name, step in (("plain", plain.step), ("ours", ours.step)):
             reset_peak_memory()
             first = warm_up + turn * arguments.steps
-            times[name].append(seconds_a_step(step, arguments.steps, first))
+            times[name].append(seconds_per_step(step, arguments.steps, first))
             memory[name] = peak_memory()
     ratios = [p / o for p, o in zip(times["plain"], times["ours"], strict=True)]
     plain_s, ours_s = (statistics.median(times[name]) for name in ("plain", "ours"))
@@ -219,17 +220,17 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=6)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--modules", type=int, default=3, help="hourglasses of the landmark network")
-    parser.add_argument("--gaze-net", default="simgan", choices=["simgan", "reference", "residual"])
+    parser.add_argument("--gaze-net", default="simgan", choices=list(GAZE_ESTIMATORS))
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[8, 64])
     parser.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16"])
-    parser.add_argument("--steps", type=int, default=2, help="steps a turn")
+    parser.add_argument("--steps", type=int, default=2, help="steps per turn")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     peak = max(peak_rate(torch.float32), peak_rate(torch.bfloat16))
     print(f"{default_device()}, {torch.get_num_threads()} threads, fastest product {peak / 1e12:.2f} TFLOP/s")
     print("                            pairs/s                       GFLOP   ours:   share     peak MiB")
     print(
-        "batch  features precision plain       ours  ratio              a pair TFLOP/s of peak  plain    ours"
+        "batch  features precision plain       ours  ratio            per pair TFLOP/s of peak  plain    ours"
     )
     for batch_size, with_features in itertools.product(arguments.batch_sizes, (False, True)):
         print(compare(batch_size, with_features, arguments, peak), flush=True)

@@ -1,11 +1,11 @@
-"""Whether augmentation holds up the training of a gaze estimator.
+"""Measures whether augmentation slows the training of a gaze estimator.
 
     python benchmarks/train_gaze.py
     python benchmarks/train_gaze.py --network simgan --batch-size 512 --workers 16
 
 Trains on the same batches without augmentation, with augmentation in the training process, and with
-augmentation in as many processes as `--workers` says (this one among them), in turns. Printed are eyes a
-second, the median of the rounds, and its share of the rate without augmentation: near 1, nothing is held up.
+augmentation in `--workers` processes (including this one), in turns. Prints eyes per second (median of the
+rounds), and their ratio to the rate without augmentation: near 1, augmentation does not slow the training.
 """
 
 import argparse
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from fpgan.data.eyes import LANDMARKS, Eyes
 from fpgan.device import default_device
-from fpgan.networks.gazenet import GazeNet
+from fpgan.networks.gazenet import GAZE_ESTIMATORS, GazeNet
 from fpgan.parallel import available_cpus
 from fpgan.params import Augmentation, TrainGaze
 from fpgan.training.augmentation import Augment
 from fpgan.training.estimator import EstimatorTraining
-from fpgan.training.gaze import gaze_error_loss
+from fpgan.training.tasks import GAZE
 
 EYES = 4096
 HEIGHT, WIDTH = 36, 60
@@ -55,10 +55,9 @@ def make_training(augment: Augment, workers: int, arguments: argparse.Namespace)
     params = TrainGaze(network=arguments.network, epochs=1000, batch_size=arguments.batch_size)
     return EstimatorTraining(
         network,
+        GAZE,
         eyes,
-        gaze_error_loss(network, default_device()),
-        lambda: 0.0,
-        "error",
+        eyes,
         augment,
         params,
         workers,
@@ -68,11 +67,14 @@ def make_training(augment: Augment, workers: int, arguments: argparse.Namespace)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--network", default="residual", choices=["simgan", "reference", "residual"])
+    parser.add_argument("--network", default="residual", choices=list(GAZE_ESTIMATORS))
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--workers", type=int, default=available_cpus())
     parser.add_argument(
-        "--steps", type=int, default=150, help="steps a turn; many, since workers run some batches ahead"
+        "--steps",
+        type=int,
+        default=150,
+        help="steps per turn; many, as workers prepare some batches in advance",
     )
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
@@ -83,7 +85,7 @@ def main() -> None:
         f"{arguments.workers} processes": make_training(augment, arguments.workers, arguments),
     }
     rates: dict[str, list[float]] = {name: [] for name in trainings}
-    for turn in range(arguments.rounds + 1):  # the first, in which workers start, is not counted
+    for turn in range(arguments.rounds + 1):  # in the first, which is not counted, workers start
         for name, training in trainings.items():
             started = time.perf_counter()
             for step in range(turn * arguments.steps, (turn + 1) * arguments.steps):

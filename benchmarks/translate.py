@@ -1,19 +1,19 @@
-"""Whether translation keeps up with the generator, and in how much memory.
+"""Measures how much slower a whole translation is than the generator alone, and its memory.
 
     python benchmarks/translate.py
     python benchmarks/translate.py --threads 1 --batch-size 64 --rounds 15
 
-Each round times, in turns and in one process so that a busy machine slows all alike: the bare generator on a
-batch that already lies where it computes; a whole eye set, from HDF5 to HDF5; a folder of PNG pictures; and
-the mere writing of as many files of that size, which is what the disk takes (TMPDIR says which disk).
-Printed are eyes a second in the fastest round, and the share of the bare rate: near 1, nothing but the
-generator takes time. Then the share in single rounds: their median, least and most. The share by processor
-time counts all threads' work, and not that of other programs; on a GPU it says nothing. On a processor the
-bare generator is ONNX Runtime's, as translation uses it, and PyTorch's rate is printed too; to make that
-network takes time once, which many eyes make little. `--bf16` tells how fast PyTorch is in bf16, and how
-many grey levels that changes.
+Each round times, in turns and in one process so that a busy machine slows all equally: the bare generator on
+a batch that is already on its device; a whole eye set, from HDF5 to HDF5; a folder of PNG pictures; and the
+writing alone of equally many files of that size, which shows the speed of the disk (chosen by TMPDIR).
+Prints eyes per second in the fastest round, and their ratio to the bare generator's: near 1, only the
+generator takes time. Then the ratio in single rounds: median, smallest and largest. The ratio by CPU time
+counts the work of all threads but not that of other programs; on a GPU it is meaningless. On a CPU the bare
+generator runs in ONNX Runtime, as in translation, and PyTorch's rate is printed too. Building that network
+takes time once, which matters less the more eyes there are. `--bf16` shows the speed of PyTorch in bf16, and
+the change in grey levels.
 
-Memory is the most that a process of its own held resident while it translated N and 10 N eyes.
+Memory is the largest resident size of a separate process that translates N and 10 N eyes.
 """
 
 import argparse
@@ -43,7 +43,6 @@ from fpgan.translation import translate_eye_set
 
 HEIGHT, WIDTH = 36, 60
 SIZES = {"demo": {"filters": 16, "residual_blocks": 4}, "paper": {"filters": 64, "residual_blocks": 6}}
-EQUAL = 1.5  # grey levels; farther apart, two generators do not translate alike
 
 
 def make_eyes(count: int, seed: int = 0) -> Eyes:
@@ -59,7 +58,7 @@ def make_eyes(count: int, seed: int = 0) -> Eyes:
 
 
 def write_set(path: Path, eyes: int) -> None:
-    """An eye set of so many eyes, written in parts."""
+    """Writes a set of `eyes` eyes, in parts."""
     part = make_eyes(min(eyes, 2000))
     with EyeWriter(path) as writer:
         for start in range(0, eyes, len(part)):
@@ -78,7 +77,7 @@ def make_generator(name: str) -> Generator:
 
 
 def seconds(work: Callable[[], object]) -> tuple[float, float]:
-    """Passed, and of processor time spent."""
+    """Elapsed time, and CPU time, of the work."""
     start, began = time.perf_counter(), time.process_time()
     work()
     if default_device().type == "cuda":
@@ -106,13 +105,13 @@ def in_bf16(generator: nn.Module, inputs: Tensor, batches: int) -> Callable[[], 
 
 
 def grey_levels(one: Tensor, other: Tensor) -> int:
-    """The most by which pictures of two outputs differ."""
+    """The largest difference between the pictures of two outputs."""
     pictures = (output_to_pictures(output).int() for output in (one, other))
     return int((next(pictures) - next(pictures)).abs().max())
 
 
 def compare(name: str, batch_size: int, arguments: argparse.Namespace, folder: Path) -> None:
-    """Prints the rates of one generator at one batch size."""
+    """Prints the rates of one generator for one batch size."""
     generator = make_generator(name)
     eyes = arguments.eyes if name == "demo" else max(batch_size, arguments.eyes // 16)
     batches = -(-eyes // batch_size)
@@ -155,7 +154,7 @@ def compare(name: str, batch_size: int, arguments: argparse.Namespace, folder: P
         print(f"  ONNX Runtime changes up to {grey_levels(fastest(inputs), plain)} grey levels")
         work["PyTorch"] = bare(generator, inputs, batches)
     taken: dict[str, list[tuple[float, float]]] = {kind: [] for kind in work}
-    for turn in range(arguments.rounds + 1):  # the first, in which libraries wake up, is not counted
+    for turn in range(arguments.rounds + 1):  # in the first, which is not counted, libraries initialise
         for kind, run in work.items():
             shutil.rmtree(made, ignore_errors=True)
             spent = seconds(run)
@@ -168,13 +167,13 @@ def compare(name: str, batch_size: int, arguments: argparse.Namespace, folder: P
         print(
             f"  {kind:16s} {eyes / passed.min():9.0f} eyes/s  {best.min() / passed.min():5.2f} "
             f"(rounds {np.median(shares):.2f}, {shares.min():.2f} to {shares.max():.2f}), "
-            f"by processor time {least.min() / processor.min():5.2f}",
+            f"by CPU time {least.min() / processor.min():5.2f}",
             flush=True,
         )
 
 
-def translate_and_tell(source: Path) -> None:
-    """In a process of its own: translates a set by the demo's generator, and prints the memory it took."""
+def print_memory(source: Path) -> None:
+    """Run in a separate process: translates a set with the demo's generator, and prints the memory used."""
     memory = psutil.Process().memory_info
     resident = [memory().rss]
     translate_eye_set(
@@ -184,24 +183,24 @@ def translate_and_tell(source: Path) -> None:
         256,
         progress=lambda done, total: resident.append(memory().rss),
     )
-    print(f"{max(resident) >> 20} MiB resident at most, {resident[0] >> 20} before")
+    print(f"at most {max(resident) >> 20} MiB resident, {resident[0] >> 20} MiB before")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
-        "--eyes", type=int, default=4096, help="that the demo's generator translates; the paper's a 16th"
+        "--eyes", type=int, default=4096, help="number for the demo's generator; a 16th of it for the paper's"
     )
     parser.add_argument("--batch-size", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--generator", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of a processor")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of the CPU")
     parser.add_argument("--bf16", action="store_true")
     parser.add_argument("--memory", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.memory:
-        translate_and_tell(arguments.memory)
+        print_memory(arguments.memory)
         return
     print(f"{default_device()}, {torch.get_num_threads()} threads")
     with tempfile.TemporaryDirectory() as temporary:
@@ -213,8 +212,8 @@ def main() -> None:
             source = folder / "many.h5"
             write_set(source, arguments.eyes * times)
             command = [sys.executable, __file__, "--memory", str(source), "--threads", str(arguments.threads)]
-            told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-            print(f"memory, {arguments.eyes * times:8d} eyes: {told}", flush=True)
+            printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+            print(f"memory, {arguments.eyes * times:8d} eyes: {printed}", flush=True)
 
 
 if __name__ == "__main__":

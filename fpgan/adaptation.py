@@ -1,11 +1,12 @@
-"""Adaptive data generation: synthetic eyes that look where the real ones do, though those have no labels.
+"""Adaptive data generation: synthetic eyes with the gaze distribution of unlabelled real eyes.
 
 Lee, Kim, Suh: Simulated+Unsupervised Learning With Adaptive Data Generation and Bidirectional Mappings, ICLR
-2018. An estimator trained on synthetic eyes says where the real ones look; synthetic eyes are drawn anew with
-such labels; an estimator trained on those says it better; and so on until the answers settle.
+2018. An estimator trained on synthetic eyes estimates the gaze of the real eyes. Synthetic eyes are drawn
+again with labels of that distribution. An estimator trained on them gives better estimates, and so on until
+the estimates settle.
 
-How eyes are framed is adapted as well: an estimator goes by where in the picture the iris lies, so eyes that
-sit a pixel to one side are all read 3 degrees too far to it, and drawn there.
+The framing of the eyes is adapted too. An estimator relies on the position of the iris in the picture: if all
+eyes are one pixel to one side, it estimates all gazes 3 degrees too far to that side.
 
 Labels are (N, 4): gaze pitch and yaw, head pitch and yaw, in radians.
 """
@@ -26,13 +27,13 @@ from fpgan.quality.distances import sliced_wasserstein_distance
 Labels = NDArray[np.float64]
 
 MOST_ENLARGED = 1.25
-LIDS = 8  # landmarks, the first ones
-NEIGHBOURS = 256  # synthetic eyes looked through for one that is not taken yet
-FARTHEST = np.radians(6)  # a synthetic eye may be from the labels it stands for: an estimator's error
-HEAD_WEIGHT = 0.5  # of a difference in head pose, which matters less to an estimator than one in gaze
-FEWEST_WANTED = 50  # labels before their misses say anything
-MISSES = 0.25  # share of wanted labels without an eye near at which choosing ends
-UNIFORM_SPREAD = 1.96  # standard deviations: what a simulator's uniform range covers to either side
+LIDS = 8  # the first landmarks, on the eyelid margin
+NEIGHBOURS = 256  # nearest synthetic eyes among which an unused one is searched
+FARTHEST = np.radians(6)  # largest distance of a synthetic eye from its wanted label: an estimator's error
+HEAD_WEIGHT = 0.5  # of a difference in head pose, relative to one in gaze, which matters more to an estimator
+FEWEST_WANTED = 50  # wanted labels before the share of misses is meaningful
+MISSES = 0.25  # stop selecting when this share of wanted labels has no near eye
+UNIFORM_SPREAD = 1.96  # standard deviations that a simulator's uniform range covers on each side
 
 
 def known_labels(eyes: Eyes) -> Labels:
@@ -41,7 +42,7 @@ def known_labels(eyes: Eyes) -> Labels:
 
 
 class Reframing(NamedTuple):
-    """How one set's pictures are to be changed to frame eyes as another's do: enlarged, then shifted."""
+    """The change that gives the pictures of one set the framing of another: enlarging, then shifting."""
 
     scale: float
     shift: NDArray[np.float64]
@@ -49,16 +50,16 @@ class Reframing(NamedTuple):
 
     @property
     def inverse(self) -> "Reframing":
-        """What undoes it."""
+        """The change that reverts this one."""
         return Reframing(1 / self.scale, -self.shift / self.scale)
 
     @property
     def plausible(self) -> bool:
-        """Whether prepared sets can differ so: if not, the landmark network errs."""
+        """Whether prepared sets can differ this much; otherwise the landmark network is wrong."""
         return 1 / MOST_ENLARGED < self.scale < MOST_ENLARGED
 
     def center_shift(self, height: int, width: int) -> NDArray[np.float64]:
-        """(2,) how far the picture's middle moves, to the right and down, in pixels."""
+        """(2,) shift of the picture's centre to the right and down, in pixels."""
         middle = np.array([(width - 1) / 2, (height - 1) / 2])
         return self.scale * middle + self.shift - middle
 
@@ -66,10 +67,10 @@ class Reframing(NamedTuple):
 def find_framing(
     landmarks: NDArray[np.floating], labels: Labels, others: NDArray[np.floating], other_labels: Labels
 ) -> Reframing:
-    """From landmarks (N, 18, 2) and labels (N, 4) of one set and those (M, ...) of another.
+    """The framing from landmarks (N, 18, 2) and labels (N, 4) of one set to those (M, ...) of another.
 
-    It takes the lids of the first to where the second's are. Lids move with gaze and head, so they are first
-    predicted, by linear regression on the first set, for the labels of the second.
+    It moves the lids of the first set to the position of the second's. As lids move with gaze and head, the
+    lids of the first set are predicted, by linear regression, for the labels of the second.
     """
     known = np.isfinite(labels).all(axis=0) & np.isfinite(other_labels).all(axis=0)
     lids = landmarks[:, :LIDS].reshape(len(landmarks), -1)
@@ -86,7 +87,7 @@ def _with_one(labels: Labels) -> Labels:
 
 
 def reframe(eyes: Eyes, framing: Reframing) -> Eyes:
-    """The eyes framed otherwise: equalised pictures, resampled, and landmarks; edges are repeated."""
+    """The eyes in another framing: resampled pictures, equalised again, and landmarks; edges are repeated."""
     height, width = eyes.image.shape[1:3]
     matrix = np.array([[framing.scale, 0, framing.shift[0]], [0, framing.scale, framing.shift[1]]])
     pictures = np.empty_like(eyes.image)
@@ -101,9 +102,9 @@ def reframe(eyes: Eyes, framing: Reframing) -> Eyes:
 def estimate_labels(
     eyes: Eyes, pictures: NDArray[np.uint8], gaze_net: GazeNet, head_net: GazeNet | None
 ) -> Labels:
-    """Labels (N, 4) of real eyes, found in pictures of them: their gaze, and their head pose.
+    """Labels (N, 4) of real eyes: their gaze, estimated in `pictures` of them, and their head pose.
 
-    A known head pose stays; where it is not known `head_net` finds it.
+    Known head poses are kept; unknown ones are estimated by `head_net` if it is given.
     """
     labels = known_labels(eyes)
     labels[:, :2] = estimate_gaze(gaze_net, pictures)
@@ -114,10 +115,10 @@ def estimate_labels(
 
 
 def draw_labels(labels: Labels, count: int, seed: int) -> Labels:
-    """`count` labels (count, D) distributed as those given (N, D), none of them twice.
+    """`count` different labels (count, D) with the distribution of those given (N, D).
 
-    The smoothed bootstrap with the variance kept (Silverman, Young, Biometrika 1987): rows drawn at random,
-    and moved at random by Scott's bandwidth. Angles that no label knows stay unknown.
+    Smoothed bootstrap that preserves the variance (Silverman, Young, Biometrika 1987): rows are drawn at
+    random and moved at random by Scott's bandwidth. Angles unknown in all labels stay unknown.
     """
     random = np.random.default_rng(seed)
     angles = np.isfinite(labels).any(axis=0)
@@ -132,11 +133,11 @@ def draw_labels(labels: Labels, count: int, seed: int) -> Labels:
 
 
 def choose_rows(labels: Labels, wanted: Labels) -> NDArray[np.int64]:
-    """Rows of synthetic eyes with labels (M, 4) that together are distributed as `wanted` (N, 4).
+    """Rows of synthetic eyes with labels (M, 4) that together have the distribution of `wanted` (N, 4).
 
-    Each wanted label gets the nearest eye that is not taken yet; when a quarter of them finds none near, what
-    is left would no longer look like them, and choosing ends. Angles that one side does not know do not
-    count.
+    Each wanted label gets the nearest eye that is not used yet. Selection stops when a quarter of the labels
+    had no near eye, as the distribution would then deviate. Angles unknown in all labels of either side do
+    not count.
     """
     known = np.isfinite(labels).any(axis=0) & np.isfinite(wanted).any(axis=0)
     scale = np.array([1, 1, HEAD_WEIGHT, HEAD_WEIGHT])[known]
@@ -148,7 +149,7 @@ def choose_rows(labels: Labels, wanted: Labels) -> NDArray[np.int64]:
         distance_upper_bound=FARTHEST,
     )
     taken = np.zeros(len(usable) + 1, bool)
-    taken[-1] = True  # stands for none
+    taken[-1] = True  # the index that the tree gives for no neighbour
     missed = 0
     for count, rows in enumerate(neighbours, 1):
         free = rows[~taken[rows]]
@@ -162,26 +163,26 @@ def choose_rows(labels: Labels, wanted: Labels) -> NDArray[np.int64]:
 
 
 def label_distance(labels: Labels, others: Labels) -> float:
-    """How far two label distributions, of gaze and where both know it of the head, are apart: the mean
-    distance in degrees by which labels would have to be moved, along any direction (sliced Wasserstein)."""
+    """Sliced Wasserstein distance of two label distributions, in degrees: the mean distance by which labels
+    would have to be moved along a direction. Head poses count if they are known on both sides."""
     known = np.isfinite(labels).any(axis=0) & np.isfinite(others).any(axis=0)
     one, other = (found[:, known][np.isfinite(found[:, known]).all(axis=1)] for found in (labels, others))
     return sliced_wasserstein_distance(np.degrees(one), np.degrees(other))
 
 
 class SimulatorSettings(NamedTuple):
-    """Centre and largest deviation, in degrees, of what UnityEyes draws uniformly; signs are ours."""
+    """Centre and half-width, in degrees, of UnityEyes' ranges, with this project's signs."""
 
     head_pitch: tuple[float, float]
-    """Of the head before the camera."""
+    """Of the head relative to the camera."""
     head_yaw: tuple[float, float]
     eye_pitch: tuple[float, float]
-    """Of the eye in the head."""
+    """Of the eye relative to the head."""
     eye_yaw: tuple[float, float]
 
 
 def simulator_settings(labels: Labels) -> SimulatorSettings | None:
-    """The settings that cover labels (N, 4); None where no head pose is known."""
+    """The settings that cover labels (N, 4); None if no head pose is known."""
     relative = np.degrees(np.concatenate([labels[:, 2:], labels[:, :2] - labels[:, 2:]], axis=1))
     known = relative[np.isfinite(relative).all(axis=1)]
     if not len(known):

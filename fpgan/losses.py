@@ -1,4 +1,4 @@
-"""The loss terms: pure functions of pictures and network outputs, each a scalar."""
+"""The loss functions: pure functions of pictures and network outputs; each gives a scalar tensor."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ Adversarial = Literal["least_squares", "cross_entropy"]
 
 
 def discriminator_loss(real: Tensor, fake: Tensor, kind: Adversarial, real_label: float) -> Tensor:
-    """What a discriminator has to learn: `real_label` for patches of real pictures, 0 for translated ones.
+    """Loss of a discriminator, which learns `real_label` for real patches and 0 for translated ones.
 
     least_squares: LSGAN (Mao et al., ICCV 2017); cross_entropy: the first GAN's (Goodfellow et al., NeurIPS
     2014), on logits. A real label below 1 is one-sided label smoothing (Salimans et al., NeurIPS 2016).
@@ -21,7 +21,7 @@ def discriminator_loss(real: Tensor, fake: Tensor, kind: Adversarial, real_label
 
 
 def adversarial_loss(fake: Tensor, kind: Adversarial, real_label: float) -> Tensor:
-    """What a generator has to learn: its pictures' patches are to pass for real (non-saturating)."""
+    """Loss of a generator, which learns that patches of its pictures are judged real (non-saturating)."""
     return _distance(fake, kind, real_label)
 
 
@@ -32,7 +32,7 @@ def _distance(judged: Tensor, kind: Adversarial, label: float) -> Tensor:
 
 
 def judgement(judged: Tensor, kind: Adversarial) -> Tensor:
-    """A discriminator's mean answer, on the scale of its labels: 0 for fake, about 1 for real."""
+    """A discriminator's mean answer on the scale of its labels: 0 for fake, `real_label` for real."""
     return (judged if kind == "least_squares" else judged.sigmoid()).mean()
 
 
@@ -57,9 +57,9 @@ def gaze_loss(source: Tensor, translation: Tensor) -> Tensor:
 
 
 def landmark_loss(source: Tensor, translation: Tensor, height: int, width: int) -> Tensor:
-    """Mean squared difference of landmarks (N, 18, 2) in pixels, as shares of the picture's size (FP-GAN).
+    """Mean squared difference of landmarks (N, 18, 2) in pixels, relative to the picture's size (FP-GAN).
 
-    Where the source's are unknown (NaN) the difference counts as 0.
+    The difference from an unknown landmark (NaN) of the source counts as 0.
     """
     difference = torch.where(source.isnan(), 0, translation - source)
     return ((difference[..., 0] / width).square().mean() + (difference[..., 1] / height).square().mean()) / 2
@@ -68,9 +68,9 @@ def landmark_loss(source: Tensor, translation: Tensor, height: int, width: int) 
 def heatmap_loss(heatmaps: list[Tensor], landmarks: Tensor, sigma: float = 1.5) -> Tensor:
     """Loss of a landmark network's heatmaps, each (N, 18, H/2, W/2), for landmarks (N, 18, 2) in pixels.
 
-    For every module, the cross entropy towards a Gaussian of `sigma` pixels around the landmark, and the
-    squared distance of the soft-argmax in pixels (Nibali et al., 2018). Unknown landmarks (NaN) and those
-    outside the picture do not count.
+    Mean over the modules of two terms: the cross entropy to a Gaussian of `sigma` pixels around the landmark,
+    and the squared distance of the soft-argmax in pixels (Nibali et al., 2018). Landmarks that are unknown
+    (NaN) or outside the picture do not count.
     """
     height, width = heatmaps[0].shape[2:]
     x, y = heatmap_grid(height, width, heatmaps[0])

@@ -1,4 +1,4 @@
-"""A trained generator over an eye set."""
+"""Translates an eye set with a trained generator."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -14,12 +14,12 @@ from fpgan.errors import InputError
 from fpgan.networks.generator import Generator
 from fpgan.networks.inference import stream_translations
 
-SHOWN = 16  # eyes that are kept to be looked at
+SHOWN = 16  # eyes that are returned, to be looked at
 
 
 @dataclass(frozen=True)
 class TranslatedSet:
-    """What became of an eye set: how many eyes, and some of them, spread over the set, to look at."""
+    """A translated eye set: the number of eyes, and some of them, spread over the set, to look at."""
 
     count: int
     before: Eyes
@@ -36,9 +36,9 @@ def translate_eye_set(
 ) -> TranslatedSet:
     """Translates every eye of a prepared set into a new set with the same labels, rows and order.
 
-    The generator sees equalised pictures, and its own are stored as they are: the new set is marked
-    equalised. Memory does not grow with the set. `progress` is told the number of eyes done and of all.
-    Raises InputError as `load_eyes` does.
+    The generator gets equalised pictures. Its translations are stored unchanged, and the new set is marked
+    as equalised. Memory does not grow with the set. `progress` receives the numbers of translated eyes and of
+    all eyes. Raises InputError like `load_eyes`.
     """
     with open_eyes(source) as file:
         total = count_eyes(file)
@@ -50,8 +50,8 @@ def translate_eye_set(
         done = 0
 
         def prepare(eyes: Eyes) -> tuple[Eyes, NDArray[np.uint8]]:
-            seen = eyes if already else eyes.with_images(equalize(eyes.image))
-            return seen, seen.image
+            equalized = eyes if already else eyes.with_images(equalize(eyes.image))
+            return equalized, equalized.image
 
         with (
             EyeWriter(output, labels=stored_labels(source, file), equalized=True) as writer,

@@ -168,18 +168,18 @@ def test_other_machines_are_left_to_torchrun_and_slurm(monkeypatch: pytest.Monke
     assert _place() == (5, 8, 1)
     assert not must_launch(Compute(devices=4, nodes=2))
     with (
-        pytest.raises(InputError, match=r"1 x 2 \(nodes x devices\) are asked for, but 8 processes"),
+        pytest.raises(InputError, match=r"1 x 2 \(nodes x devices\) are requested, but 8 processes"),
         join(TWO),
     ):
         pass
 
 
 def test_devices_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match=r"compute.strategy: nccl joins GPUs"):
+    with pytest.raises(InputError, match=r"compute.strategy: nccl needs GPUs"):
         must_launch(Compute(devices=2, strategy="nccl"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert must_launch(Compute(devices=2, strategy="nccl"))
-    with pytest.raises(InputError, match=r"compute.devices: 3 are asked for, this machine has 2 GPUs"):
+    with pytest.raises(InputError, match=r"compute.devices: 3 are requested, this machine has 2 GPUs"):
         must_launch(Compute(devices=3))
 
 

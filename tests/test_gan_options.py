@@ -552,8 +552,8 @@ def test_a_healthy_row_or_one_without_scores_shows_no_collapse() -> None:
     [
         ({"D_R/real": 0.89, "D_R/fake": 0.02}, ["D_R", "translations of G", "discriminator.layers"]),
         ({"D_S/real": 0.89, "D_S/fake": 0.02}, ["D_S", "translations of F", "discriminator.layers"]),
-        ({"s2r/unchanged_share": 0.97}, ["s2r", "changes next to nothing", "lower the weights"]),
-        ({"r2s/unchanged_share": 0.97}, ["r2s", "changes next to nothing", "lower the weights"]),
+        ({"s2r/unchanged_share": 0.97}, ["s2r", "changes almost nothing", "lower the weights"]),
+        ({"r2s/unchanged_share": 0.97}, ["r2s", "changes almost nothing", "lower the weights"]),
         ({"s2r/diversity": 0.05}, ["s2r", "look alike", "learning_rate"]),
         ({"r2s/diversity": 0.05}, ["r2s", "look alike", "learning_rate"]),
     ],

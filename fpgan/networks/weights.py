@@ -17,6 +17,7 @@ from fpgan.networks.hourglass import LandmarkNet
 Network = TypeVar("Network", bound=EyeNetwork)
 
 KINDS: dict[str, type[EyeNetwork]] = {kind.__name__: kind for kind in (Generator, GazeNet, LandmarkNet)}
+"""The networks that can be loaded without naming their kind, by the name of the class."""
 
 
 def save_network(path: Path, network: EyeNetwork, arguments: dict[str, Any]) -> None:
@@ -48,9 +49,9 @@ def load_network(path: Path, kind: type[Network]) -> Network:
     if reason := metadata.get("absent"):
         raise InputError(f"{path}: holds no network: {reason}")
     stored = json.loads(metadata.get("network", '{"name": "network of unknown kind"}'))
-    found = KINDS.get(stored["name"])
+    found = kind if kind.__name__ == stored["name"] else KINDS.get(stored["name"])
     if found is None or not issubclass(found, kind):
-        wanted = kind.__name__ if kind.__name__ in KINDS else "network of this project"
+        wanted = "network of this project" if kind is EyeNetwork else kind.__name__
         raise InputError(f"{path}: holds a {stored['name']}, not a {wanted}")
     try:
         network = found(**stored["arguments"])

@@ -1,1 +1,1 @@
-"""How much translated eyes look like those of the target domain: numbers."""
+"""Measures how similar translated eyes are to eyes of the target domain."""

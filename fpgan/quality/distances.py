@@ -12,7 +12,7 @@ Features = NDArray[np.floating]
 def sliced_wasserstein_distance(
     a: Features, b: Features, *, seed: int = 0, projections: int = PROJECTIONS
 ) -> float:
-    """The mean 1-Wasserstein distance of projections on random directions, in units of the features.
+    """The mean 1-Wasserstein distance of projections onto random directions, in units of the features.
 
     Rabin, Peyré, Delon, Bernot, SSVM 2011. The sets may differ in length.
     """
@@ -26,13 +26,13 @@ def frechet_distance(a: Features, b: Features) -> float:
     """The Fréchet distance of the normal distributions fitted to both, in squared units of the features:
     |m - m'|² + tr(C + C' - 2 (C C')^½), of means m and covariances C.
 
-    Heusel, Ramsauer, Unterthiner, Nessler, Hochreiter, NIPS 2017. The smaller the sets the larger it is: only
-    distances of sets of equal lengths can be compared.
+    Heusel, Ramsauer, Unterthiner, Nessler, Hochreiter, NIPS 2017. It is larger for smaller sets, so only
+    distances between sets of equal lengths can be compared.
     """
     shift = a.mean(axis=0, dtype=np.float64) - b.mean(axis=0, dtype=np.float64)
     root_a, root_b = _covariance_root(a), _covariance_root(b)
-    # With C = R'R the trace of (C C')^½ is the sum of the singular values of a product of roots, which is
-    # found for singular covariances too, where the eigenvalues of C C' may not be.
+    # With C = R'R, the trace of (C C')^½ is the sum of the singular values of a product of roots. It can be
+    # computed for singular covariances too, unlike the eigenvalues of C C'.
     overlap = np.linalg.norm(root_a @ root_b.T, "nuc")
     squares = sum(float(np.square(part).sum()) for part in (shift, root_a, root_b))
     return max(0.0, squares - 2 * float(overlap))  # rounding
@@ -41,14 +41,14 @@ def frechet_distance(a: Features, b: Features) -> float:
 def kernel_distance(a: Features, b: Features) -> float:
     """The squared maximum mean discrepancy under the cubic kernel (x·y / D + 1)³.
 
-    The kernel inception distance of Bińkowski, Sutherland, Arbel, Gretton, ICLR 2018. Unbiased at any length:
-    between sets of one distribution its mean is 0, so it may fall below.
+    The kernel inception distance of Bińkowski, Sutherland, Arbel, Gretton, ICLR 2018. It is unbiased for
+    sets of any length: for sets of the same distribution its mean is 0, so it may be negative.
     """
     return _mean_between_different(a) + _mean_between_different(b) - 2 * float(_kernel(a, b).mean())
 
 
 def _covariance_root(features: Features) -> Features:
-    """R, whose R'R is the covariance."""
+    """A matrix R such that R'R is the covariance."""
     centred = features - features.mean(axis=0, dtype=np.float64)
     return np.linalg.qr(centred / np.sqrt(len(features) - 1)).R
 

@@ -1,14 +1,14 @@
-"""Parts of an eye set that share no person."""
+"""Splits an eye set into parts that share no person."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def person_parts(person: NDArray[np.str_], parts: int, seed: int) -> NDArray[np.int64]:
-    """The part (N,), counted from 0, of the eyes of persons (N,); the parts are about equally large.
+    """The part (N,), counted from 0, of each eye, for the eyes' persons (N,); parts are about equally large.
 
-    Persons stay whole; where there are fewer than parts, some parts are empty. The eyes of a single person
-    are dealt out at random.
+    All eyes of a person are in one part, so some parts are empty if there are fewer persons than parts. The
+    eyes of a single person are distributed at random.
     """
     names, member, counts = np.unique(person, return_inverse=True, return_counts=True)
     if len(names) == 1:

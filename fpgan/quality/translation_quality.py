@@ -1,4 +1,4 @@
-"""How much translated eyes look like eyes of the target domain, beside how much untranslated ones do."""
+"""The similarity of translated eyes to eyes of the target domain, compared with that of untranslated eyes."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -17,15 +17,15 @@ from fpgan.training.domain_training import train_domain_classifier
 
 DECORRELATION = 0.03
 FEWEST_EYES = 50  # of the source and of each half of the target: three times as many as features
-MOST_EYES = 2000  # of either in a distance; more would hardly change it
+MOST_EYES = 2000  # of each set in a distance; more would hardly change the distance
 
 Distance = Callable[[NDArray[np.floating], NDArray[np.floating]], float]
 
 
 class DomainDistance(NamedTuple):
-    """A distance to the target domain, mean over two halves of the target eyes; 0 for the same distribution.
+    """A distance to the target domain, averaged over two halves of its eyes; 0 for equal distributions.
 
-    All three are of equally many eyes, so none is larger only because its sets are small.
+    All three distances use the same number of eyes, so the size of the sets does not influence them.
     """
 
     before: float
@@ -33,41 +33,43 @@ class DomainDistance(NamedTuple):
     after: float
     """Of their translations."""
     floor: float
-    """Between the halves, which share no person where the target has several; a translation can be nearer to
-    both halves, which differ by their persons, than they are to each other."""
+    """Between the halves, which share no person if the target has several. As the halves differ by their
+    persons, translations can be nearer to both halves than these are to each other."""
 
 
 class Quality(NamedTuple):
-    """How much translations look like target eyes; eyes that look elsewhere count as different as well."""
+    """The similarity of translations to target eyes. A different gaze distribution counts as a difference."""
 
     sliced_wasserstein: DomainDistance
     frechet: DomainDistance
     """Grows with the square of a shift."""
     kernel: DomainDistance
-    """May fall below 0."""
+    """May be negative."""
     taken_for_target: float
-    """Share of translations that a classifier trained to unmask them takes for target eyes: 0.5 at best."""
+    """Share of translations that a classifier trained to recognise them takes for target eyes; best: 0.5."""
 
 
 def domain_feature_space(
     target: NDArray[np.uint8], source: NDArray[np.uint8], *, seed: int, device: torch.device
 ) -> DomainClassifier:
-    """The network whose features tell both domains' training eyes apart, (N, H, W) or (N, H, W, 3).
+    """A network whose features distinguish both domains' training eyes, (N, H, W) or (N, H, W, 3).
 
-    It serves for translations in both directions.
+    It can be used for translations in both directions.
     """
     return train_domain_classifier(target, source, decorrelation=DECORRELATION, seed=seed, device=device)
 
 
 def too_few_eyes(source: Eyes, target: Eyes) -> str | None:
-    """Why `translation_quality` would mean nothing for these eyes, in words; None where it does."""
+    """The reason why `translation_quality` cannot be measured with these eyes; None if it can."""
     if len(source) < FEWEST_EYES:
-        return f"{len(source)} eyes were translated; the quality of fewer than {FEWEST_EYES} means nothing"
+        return (
+            f"{len(source)} eyes were translated; at least {FEWEST_EYES} are needed to measure their quality"
+        )
     smaller = min(len(half) for half in _halves(target, seed=0))
     if smaller < FEWEST_EYES:
         return (
             f"{len(target)} target eyes, split into halves that share no person, leave {smaller} in the "
-            f"smaller; fewer than {FEWEST_EYES} mean nothing"
+            f"smaller half; at least {FEWEST_EYES} are needed"
         )
     return None
 
@@ -81,21 +83,21 @@ def translation_quality(
     seed: int,
     device: torch.device,
 ) -> Quality:
-    """Compares eyes that no training has seen; a pure function of its arguments.
+    """The quality of translations, measured on eyes that were not trained on; a pure function.
 
-    Raises ValueError where there are `too_few_eyes`.
+    Raises ValueError if there are `too_few_eyes`.
     """
     if reason := too_few_eyes(source, target):
         raise ValueError(reason)
     halves = _halves(target, seed)
     count = min(len(source), *map(len, halves), MOST_EYES)
-    rows = _some(len(source), count, seed)
+    rows = _draw_rows(len(source), count, seed)
     before, after, one, other = (
         domain_features(features, pictures)
         for pictures in (
             source.image[rows],
             translation.image[rows],
-            *(half.image[_some(len(half), count, seed)] for half in halves),
+            *(half.image[_draw_rows(len(half), count, seed)] for half in halves),
         )
     )
 
@@ -119,6 +121,6 @@ def _halves(eyes: Eyes, seed: int) -> list[Eyes]:
     return [eyes.select(part == half) for half in range(2)]
 
 
-def _some(length: int, count: int, seed: int) -> NDArray[np.int64]:
-    """`count` rows out of `length`, drawn at random."""
+def _draw_rows(length: int, count: int, seed: int) -> NDArray[np.int64]:
+    """`count` of `length` rows, drawn at random, in ascending order."""
     return np.sort(np.random.default_rng(seed).permutation(length)[:count])

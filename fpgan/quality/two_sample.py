@@ -1,4 +1,4 @@
-"""How often a translated eye is taken for one of the target domain: a classifier two-sample test
+"""How often a translated eye is taken for an eye of the target domain: a classifier two-sample test
 (Lopez-Paz, Oquab, ICLR 2017)."""
 
 import numpy as np
@@ -14,13 +14,13 @@ FOLDS = 3
 
 
 def taken_for_target(candidates: Eyes, target: Eyes, *, seed: int, device: torch.device) -> float:
-    """The share of `candidates` that a classifier takes for target eyes: 0.5 where it can only guess, 0 where
-    it always tells. Above 0.5 what it has learned of some persons misleads it about others.
+    """The share of `candidates` that a classifier takes for target eyes: 0.5 if it can only guess, 0 if it
+    recognises all of them. It is above 0.5 if features of some persons mislead it about others.
 
-    Classifiers are trained on all folds but one and judge that one. Persons are in one fold only; the eyes of
-    a set of one person are folded at random. The threshold is the one at which as large a share of the target
-    eyes is rejected, so that a bias of the classifier towards either set changes nothing. The fewer the eyes,
-    the less a classifier learns from them and the higher the share: compare only sets of the same sizes.
+    Cross-validation: classifiers are trained on all folds but one and judge that one. All eyes of a person
+    are in one fold; the eyes of a set of one person are distributed at random. At the threshold an equal
+    share of the target eyes is rejected, so a bias of the classifier has no influence. With fewer eyes a
+    classifier learns less and the share is higher, so compare only sets of the same sizes.
     """
     folds = min([FOLDS, *(n for n in map(_persons, (candidates, target)) if n > 1)])
     fold_c, fold_t = (person_parts(eyes.person, folds, seed) for eyes in (candidates, target))
@@ -39,7 +39,7 @@ def taken_for_target(candidates: Eyes, target: Eyes, *, seed: int, device: torch
 
 
 def equal_error_rate(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> float:
-    """The share of scores on the wrong side of the threshold at which it is the same for both."""
+    """The share of scores on the wrong side of the threshold at which this share is equal for both sets."""
     thresholds = np.unique(np.concatenate([positive, negative]))
     missed = np.searchsorted(np.sort(positive), thresholds) / len(positive)
     taken = 1 - np.searchsorted(np.sort(negative), thresholds) / len(negative)

@@ -1,1 +1,1 @@
-"""The training loops and their checkpoints."""
+"""The trainings of the GAN, of the estimators and of the domain classifier."""

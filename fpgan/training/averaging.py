@@ -1,4 +1,4 @@
-"""A moving average of a network's weights, which translates better and steadier than the last ones
+"""A moving average of a generator's weights, which translates better and more steadily than the last weights
 (Karras et al., ICLR 2018; Yazıcı et al., ICLR 2019)."""
 
 import copy
@@ -16,15 +16,15 @@ def averaged_copy(network: Network) -> Network:
 
 
 def average_decay(decay: float, step: int) -> float:
-    """The decay at `step`, counted from 0: lower at first, so that the initial weights are soon forgotten."""
+    """The decay at `step`, counted from 0. It starts low, to forget the initial weights quickly."""
     return min(decay, (1 + step) / (10 + step))
 
 
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: Tensor) -> None:
-    """Moves the average towards the network's weights, by 1 - `decay` (a scalar tensor) of the way.
+    """Moves the average towards the network's weights, by a share of 1 - `decay` (a scalar tensor).
 
-    Batch statistics are averages already and are copied.
+    Batch statistics are already averages and are copied.
     """
     averages: list[Tensor] = list(average.parameters())
     weights: list[Tensor] = list(network.parameters())

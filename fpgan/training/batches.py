@@ -1,5 +1,4 @@
-"""Which rows make which batch: a pure function of seed and step, so that a resumed training needs no
-memory of the order."""
+"""The rows of each batch: a pure function of seed and step, so that a checkpoint need not hold the order."""
 
 from functools import lru_cache
 
@@ -8,9 +7,9 @@ from numpy.typing import NDArray
 
 
 def batch_rows(step: int, batch_size: int, count: int, seed: int) -> NDArray[np.int64]:
-    """The rows (batch_size,) of batch `step`, counted from 0, out of `count`; every epoch is shuffled anew.
+    """The rows (batch_size,) of batch `step`, counted from 0, out of `count`; each epoch has a new order.
 
-    Batches run on over the end of an epoch, so that none is smaller and no row is left out.
+    A batch may extend into the next epoch, so that all batches have the same size and no row is left out.
     """
     positions = np.arange(step * batch_size, (step + 1) * batch_size)
     rows = np.empty(batch_size, np.int64)

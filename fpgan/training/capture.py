@@ -1,5 +1,5 @@
-"""A training step captured as one CUDA graph: at batch 8 a GPU waits for its some 2 000 kernel launches
-longer than it computes, and a graph launches them all at once."""
+"""A training step captured as one CUDA graph. At batch size 8 a GPU spends more time waiting for the about
+2 000 kernel launches of a step than computing; a graph launches them all at once."""
 
 import sys
 from collections.abc import Callable
@@ -10,22 +10,22 @@ from torch import Tensor
 
 from fpgan.training.loop import Training
 
-EAGER_STEPS = 3  # before the capture: PyTorch's libraries set themselves up in them
-TOLERANCE = 0.05  # relative, of a scalar of the captured step to that of the eager one
+EAGER_STEPS = 3  # before the capture, in which PyTorch initialises its libraries
+TOLERANCE = 0.05  # relative difference of a scalar between the captured and the eager step
 
 Tensors = dict[str, Tensor]
 
 
 class CapturedStep:
-    """A step, a function of tensors of fixed shapes that never waits for the device, as a CUDA graph.
+    """A step as a CUDA graph: a function of tensors of fixed shapes that never waits for the device.
 
-    Its first steps run eagerly. Then one is run both ways from the same state; only if the scalars it
-    returns agree are all later ones replayed, else one warning is printed and all stay eager.
+    The first steps run eagerly. Then one step is run both ways from the same state. If its scalars agree, all
+    later steps are replayed; otherwise one warning is printed, and all later steps run eagerly.
     """
 
     def __init__(self, step: Callable[[Tensors], Tensors], training: Training) -> None:
         self.step = step
-        self.training = training  # whose state the step changes
+        self.training = training  # holds the state that the step changes
         self.eager_steps = EAGER_STEPS
         self.graph: torch.cuda.CUDAGraph | None = None
         self.inputs: Tensors = {}
@@ -35,14 +35,14 @@ class CapturedStep:
         if self.graph is not None:
             return self._replay(inputs)
         if self.eager_steps == 0:
-            self.eager_steps = -1  # tried once
+            self.eager_steps = -1  # the capture is tried once
             return self._capture(inputs)
         if self.eager_steps > 0:
             self.eager_steps -= 1
         return self._eager(inputs)
 
     def _eager(self, inputs: Tensors) -> Tensors:
-        aside = torch.cuda.Stream()  # a capture wants what it uses set up on another stream than the default
+        aside = torch.cuda.Stream()  # a capture requires earlier runs on another stream than the default
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             outputs = self.step(inputs)

@@ -1,4 +1,4 @@
-"""Checkpoints a training goes on from: written whole or not at all, the newest readable one is used."""
+"""Checkpoints, each written completely or not at all. A training resumes from the newest readable one."""
 
 import shutil
 import sys
@@ -13,9 +13,9 @@ KEPT = 2
 
 
 class Checkpoints:
-    """The checkpoints of one training, in a folder of its own.
+    """The checkpoints of one training, in its own folder.
 
-    A state is made of tensors, numbers, strings, lists and dicts, so that it loads without pickled code.
+    A state consists of tensors, numbers, strings, lists and dicts, so that it loads without pickled code.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -25,31 +25,31 @@ class Checkpoints:
         return sorted(self.folder.glob("step-*.pt"))
 
     def save(self, step: int, state: dict[str, Any]) -> None:
-        """Writes a checkpoint atomically and forgets all but the last two.
+        """Writes a checkpoint atomically and removes all but the last two.
 
-        Raises Unavailable when there is no room for it; those before it stay.
+        Raises Unavailable when there is no room for it; earlier checkpoints stay.
         """
-        former = self._files()[-1:]
-        size = former[0].stat().st_size if former else None
+        previous = self._files()[-1:]
+        size = previous[0].stat().st_size if previous else None
         with replacing(self.folder / f"step-{step:09d}.pt", size) as partial, partial.open("wb") as file:
             torch.save({"step": step, **state}, file)
         for old in self._files()[:-KEPT]:
             old.unlink()
 
     def latest(self) -> dict[str, Any] | None:
-        """The newest checkpoint that can be read, with its `step`; None when there is none."""
+        """The newest readable checkpoint, with its `step`; None if there is none."""
         for path in reversed(self._files()):
             try:
                 state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
                 return state
-            except Exception as error:  # a damaged file can fail anywhere in the reader
+            except Exception as error:  # reading a damaged file can raise any exception
                 print(f"{path}: unreadable, the checkpoint before it is used ({error})", file=sys.stderr)
         return None
 
     def clear(self) -> None:
-        """Removes the checkpoints of a training that has ended, and what else is in their folder.
+        """Removes the checkpoints of a training that has ended, and their folder with all other files.
 
-        The newest goes last, but for what says to which run they belong.
+        Checkpoints are removed from the oldest to the newest, before the note of their run.
         """
         for path in self._files():
             path.unlink()

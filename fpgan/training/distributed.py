@@ -1,7 +1,7 @@
-"""Several processes that train as one: each takes its share of every batch, and gradients are averaged.
+"""Several processes that train together: each takes its share of every batch, and gradients are averaged.
 
-PyTorch's own launcher and process groups do the work. A process started by torchrun or by SLURM finds its
-place in the environment; without either, `launch` starts the processes of this machine.
+Uses PyTorch's launcher and process groups. A process started by torchrun or SLURM reads its rank from the
+environment; otherwise `launch` starts the processes on this machine.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SLURM_PORT = 29_400
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among those that train together."""
+    """This process, as one of those that train together."""
 
     device: torch.device
     rank: int = 0
@@ -43,16 +43,16 @@ class Processes:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the one that logs and saves."""
+        """Whether this process logs and saves."""
         return self.rank == 0
 
     def share(self, batch: Batch) -> Batch:
-        """This process's rows of what belongs to a whole batch, (N, ...)."""
+        """This process's rows (N / count, ...) of a whole batch (N, ...)."""
         size = len(batch) // self.count
         return batch[self.rank * size : (self.rank + 1) * size]
 
     def gather(self, share: Tensor) -> Tensor:
-        """The whole batch, of the shares (N / count, ...) of all processes."""
+        """The whole batch (N, ...), from the shares (N / count, ...) of all processes."""
         if self.count == 1:
             return share
         parts = [torch.empty_like(share) for _ in range(self.count)]
@@ -78,7 +78,7 @@ class Processes:
         return bool(raised.item() > 0)
 
     def from_leader(self, value: Any) -> Any:
-        """The leader's value, in every process."""
+        """The leading process's value, in every process."""
         if self.count == 1:
             return value
         box = [value]
@@ -87,31 +87,31 @@ class Processes:
 
 
 def must_launch(compute: Compute) -> bool:
-    """Whether this process is to start others rather than to train.
+    """Whether this process has to start others instead of training.
 
-    Raises InputError when they would be on other machines, where it cannot start any, or without the GPUs
-    they need.
+    Raises InputError when they would be on other machines, where it cannot start them, or when GPUs are
+    missing.
     """
     gpus = torch.cuda.device_count()
     if compute.strategy == "nccl" and not gpus:
-        raise InputError("compute.strategy: nccl joins GPUs and there is none here; use auto or gloo")
+        raise InputError("compute.strategy: nccl needs GPUs, and this machine has none; use auto or gloo")
     if _place() is not None or compute.devices * compute.nodes == 1:
         return False
     if compute.nodes > 1:
         raise InputError(
-            f"compute.nodes: {compute.nodes} nodes are started by torchrun or SLURM, such as: torchrun "
+            f"compute.nodes: start {compute.nodes} nodes with torchrun or SLURM, for example: torchrun "
             f"--nnodes={compute.nodes} --nproc-per-node={compute.devices} --rdzv-backend=c10d "
             "--rdzv-endpoint=HOST:PORT --no-python fpgan train-gan"
         )
     if 0 < gpus < compute.devices:
-        raise InputError(f"compute.devices: {compute.devices} are asked for, this machine has {gpus} GPUs")
+        raise InputError(f"compute.devices: {compute.devices} are requested, this machine has {gpus} GPUs")
     return True
 
 
 def launch(compute: Compute) -> None:
-    """Runs this very command in `compute.devices` processes; ends with the first failed one's exit code.
+    """Runs the current command in `compute.devices` processes; exits with the code of the first that fails.
 
-    A signal is passed on to them, and they have half a minute to write a checkpoint.
+    A signal is passed on to the processes, which have half a minute to write a checkpoint.
     """
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -125,9 +125,9 @@ def launch(compute: Compute) -> None:
         rdzv_endpoint="127.0.0.1:0",
         local_addr="127.0.0.1",
         run_id=uuid.uuid4().hex,
-        max_restarts=0,  # what failed or was stopped would fail again, or is not to go on
+        max_restarts=0,  # a failed process would fail again, and a stopped one should stay stopped
     )
-    # The CPUs are shared out as well: with a thread for each in every process all wait for one another.
+    # The CPUs are shared too: with one thread per CPU in every process, the processes would slow each other.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // compute.devices)))
     try:
         elastic_launch(config, sys.executable)(*sys.argv)
@@ -140,9 +140,9 @@ def launch(compute: Compute) -> None:
 
 @contextmanager
 def join(compute: Compute) -> Iterator[Processes]:
-    """This process's place among those started together; alone where it was started alone.
+    """Joins this process with those started together with it, if any.
 
-    Raises InputError when another number was started than `compute` says.
+    Raises InputError when the number of started processes differs from `compute`.
     """
     place = _place()
     if place is None:
@@ -151,11 +151,11 @@ def join(compute: Compute) -> Iterator[Processes]:
     rank, count, local_rank = place
     if count != compute.devices * compute.nodes:
         raise InputError(
-            f"compute: {compute.nodes} x {compute.devices} (nodes x devices) are asked for, but {count} "
-            "processes were started; make both the same"
+            f"compute: {compute.nodes} x {compute.devices} (nodes x devices) are requested, but {count} "
+            "processes were started; make the numbers equal"
         )
     device = default_device()
-    if device.type == "cuda":  # SLURM may show each process no GPU but its own
+    if device.type == "cuda":  # under SLURM a process may see only its own GPU
         device = torch.device("cuda", local_rank % torch.cuda.device_count())
         torch.cuda.set_device(device)
     if "TORCHELASTIC_RUN_ID" in os.environ:
@@ -170,14 +170,14 @@ def join(compute: Compute) -> Iterator[Processes]:
 
 
 def _end_with(parent: int) -> None:
-    """Ends this process when the one that started it was killed; else it would train on beside the next."""
+    """Ends this process when its parent was killed; otherwise it would train on beside the next start."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)
 
 
 def _place() -> tuple[int, int, int] | None:
-    """Rank, number of processes and rank on this machine, as torchrun or SLURM gave them."""
+    """Rank, number of processes and rank on this machine, from the environment of torchrun or SLURM."""
     environment = os.environ
     if "TORCHELASTIC_RUN_ID" in environment:
         return tuple(int(environment[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))  # type: ignore[return-value]

@@ -25,11 +25,11 @@ def train_domain_classifier(
     seed: int,
     device: torch.device,
 ) -> DomainClassifier:
-    """A classifier, in evaluation mode, that tells pictures of `target` from those of `other`.
+    """A classifier, in evaluation mode, that distinguishes pictures of `target` from those of `other`.
 
-    Every batch holds as many eyes of either, each moved and its brightness and contrast changed at random.
-    Unless they are decorrelated (after Cogswell et al., ICLR 2016), all features come to hold one and the
-    same answer. A pure function of its arguments, which leaves PyTorch's own random numbers as they were.
+    Every batch holds equally many eyes of both, each randomly shifted and changed in brightness and contrast.
+    Without decorrelation (after Cogswell et al., ICLR 2016) all features would become equal. A pure function
+    of its arguments, which does not change the state of PyTorch's random numbers.
     """
     channels = 3 if target.ndim == 4 else 1
     with torch.random.fork_rng(devices=[]):

@@ -1,7 +1,7 @@
-"""The loop of all trainings: what happens at every step, at every tick, at a checkpoint and at a signal.
+"""The loop of all trainings: steps, ticks, checkpoints and signals.
 
-A training that was killed and is started again goes on from its newest checkpoint and ends as an unbroken
-one: whatever a step depends on is in the checkpoint, or a pure function of the step's number.
+A killed training that is started again resumes from its newest checkpoint and gives the same result as an
+uninterrupted one: all that a step depends on is in the checkpoint or a pure function of the step's number.
 """
 
 from __future__ import annotations
@@ -24,29 +24,31 @@ from fpgan.training.distributed import Processes
 from fpgan.training.recorder import Recorder
 
 History = list[dict[str, float]]
-"""A row a tick: the tick's number and its scores."""
+"""One row per tick: the tick's number and its scores."""
 
 
 class Training(Protocol):
-    """What the loop trains."""
+    """A training that the loop can run."""
 
     def step(self, step: int) -> dict[str, Tensor]:
         """Trains on batch `step`, counted from 0; returns scalars under the same names every time."""
 
     def watch(self, number: int) -> dict[str, float]:
-        """Scores on held-out eyes after that many steps or epochs; asked of the leading process only."""
+        """Scores on held-out eyes after `number` steps or epochs; called in the leading process only.
+
+        Each score is logged under its name."""
 
     def collapses(self, row: dict[str, float]) -> dict[str, str]:
-        """What looks wrong in a row of scores, in words, by a short name of each."""
+        """Problems seen in a row of scores: a sentence for each, by a short name."""
 
     def ended_early(self, history: History) -> bool:
-        """Whether the rest of the steps can be spared."""
+        """Whether the remaining steps are not needed."""
 
     def state(self) -> dict[str, Any]:
-        """All that changes from step to step, of tensors, numbers, strings, lists and dicts."""
+        """Everything that changes from step to step, as tensors, numbers, strings, lists and dicts."""
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes back to what `state` gave."""
+        """Restores a result of `state`."""
 
 
 def run_training(
@@ -54,22 +56,22 @@ def run_training(
     *,
     steps: int,
     steps_per_tick: int,
-    tick: Literal["step", "epoch"],  # what the history and the record count
+    tick: Literal["step", "epoch"],  # unit of the numbers in the history and the record
     checkpoint_every: int,  # steps
     batch_size: int,
-    batch_of: str,  # what the rate counts: 'pairs' or 'eyes'
-    checkpoints: Checkpoints | None,  # of the leading process
+    batch_of: str,  # unit of the rate: 'pairs' or 'eyes'
+    checkpoints: Checkpoints | None,  # None in all processes but the leading one
     recorder: Recorder,
     processes: Processes,
 ) -> History:
-    """Trains to the end, or until it ends early, and returns the history; goes on from the newest checkpoint.
+    """Trains to the last step or an early end, and returns the history; resumes from the newest checkpoint.
 
-    Raises FloatingPointError when a scalar is no longer finite, and Interrupted after SIGTERM or SIGINT.
-    The checkpoints stay.
+    Raises FloatingPointError when a scalar is no longer finite, and Interrupted after SIGTERM or SIGINT. The
+    checkpoints stay in both cases.
     """
     history: History = []
     summed: dict[str, Tensor] = {}
-    counted = done = 0  # steps since the last tick, and in all
+    counted = done = 0  # steps since the last tick, and in total
     if state := processes.from_leader(checkpoints.latest() if checkpoints else None):
         training.restore(state["training"])
         history, counted, done = state["history"], state["counted"], state["step"]
@@ -113,7 +115,7 @@ def run_training(
                 history.append({tick: number, **row})
                 summed, counted = {}, 0
                 timed, started = done, time.perf_counter()
-            # Processes that train together agree at ticks only, so that no step waits for all of them.
+            # Several processes agree on a stop at ticks only, so that no step waits for all of them.
             stop = noticed() if processes.count == 1 else at_tick and processes.any(bool(noticed()))
             if due or stop:
                 save()
@@ -123,7 +125,7 @@ def run_training(
 
 
 def _means(summed: dict[str, Tensor], counted: int, processes: Processes) -> dict[str, float]:
-    """Means over steps and processes: the one place where the host waits for the device."""
+    """Means over steps and processes. Only here does the host wait for the device."""
     means = torch.stack(list(summed.values())).float() / counted
     processes.average([means])
     return dict(zip(summed, means.tolist(), strict=True))
@@ -138,7 +140,7 @@ def _check_finite(row: dict[str, float], step: int) -> None:
 
 
 def status_line(place: str, seconds_left: float, rate: str, row: dict[str, float]) -> str:
-    """One line for the console: where the training is, and how its losses and errors stand."""
+    """One line for the console: progress, time left, rate, losses and errors."""
     shown = [
         f"{name.removeprefix('loss/')} {value:.3g}"
         for name, value in row.items()
@@ -149,7 +151,7 @@ def status_line(place: str, seconds_left: float, rate: str, row: dict[str, float
 
 @contextmanager
 def noticing_signals() -> Iterator[Callable[[], int | None]]:
-    """Within the block SIGTERM and SIGINT are only noted; yields a function that gives the first one."""
+    """Defers SIGTERM and SIGINT in the block; yields a function that returns the first signal, if any."""
     seen: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:

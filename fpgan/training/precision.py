@@ -1,4 +1,4 @@
-"""In which floating-point format the networks under training compute."""
+"""The floating-point format in which networks compute during training."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ Precision = Literal["fp32", "bf16"]
 
 
 def choose_precision(wanted: Literal["auto", "fp32", "bf16"], device: torch.device) -> Precision:
-    """What `auto` stands for: bf16 where the processor multiplies matrices in it, else fp32.
+    """The wanted precision; `auto` is bf16 if the device multiplies matrices in bf16, otherwise fp32.
 
-    A pure function of the machine, so that a training that is started again is the same training.
+    A pure function of the machine, so that a resumed training uses the same precision.
     """
     if wanted != "auto":
         return wanted
@@ -23,14 +23,14 @@ def choose_precision(wanted: Literal["auto", "fp32", "bf16"], device: torch.devi
 
 @contextmanager
 def computing_in(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Mixed precision for the block: weights stay fp32, convolutions are computed in `precision`."""
+    """Mixed precision in the block: weights stay fp32, convolutions are computed in `precision`."""
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
         yield
 
 
 @contextmanager
 def tensor_cores(device: torch.device) -> Iterator[None]:
-    """Lets fp32 convolutions and products of a GPU use TF32 for the block."""
+    """Lets a GPU use TF32 for fp32 convolutions and matrix products in the block."""
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True

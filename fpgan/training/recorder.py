@@ -1,4 +1,4 @@
-"""Where a training loop tells what happens; tracking implements it, and so can a test."""
+"""The interface through which a training logs; tracking implements it, and so can a test."""
 
 from typing import Protocol
 
@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 
 class Recorder(Protocol):
-    """Takes the scalars, pictures and warnings of a run, by step.
+    """Records the scalars, pictures and warnings of a run, by step.
 
-    A resumed training tells again what happened after its checkpoint; what is known already is passed over.
+    A resumed training repeats the records made after its checkpoint; records that exist already are skipped.
     """
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
@@ -19,17 +19,17 @@ class Recorder(Protocol):
         """One picture (H, W) or (H, W, 3) under a name such as 'translations/s2r'."""
 
     def warn(self, step: int, message: str) -> None:
-        """What looks wrong, in a sentence."""
+        """A sentence about a problem."""
 
 
 class Silent:
-    """A recorder that keeps nothing."""
+    """A recorder that ignores everything."""
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
-        """Passes over them."""
+        """Ignores the scores."""
 
     def picture(self, step: int, name: str, image: NDArray[np.uint8]) -> None:
-        """Passes over it."""
+        """Ignores the picture."""
 
     def warn(self, step: int, message: str) -> None:
-        """Passes over it."""
+        """Ignores the message."""

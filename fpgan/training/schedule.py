@@ -1,4 +1,4 @@
-"""Learning-rate schedules, factors of the highest rate and pure functions of the step, and how it is set."""
+"""Learning-rate schedules: factors of the highest rate, pure functions of the step."""
 
 import math
 from typing import Literal
@@ -17,7 +17,7 @@ def schedule_factor(kind: Schedule, step: int, steps: int) -> float:
 
 
 def constant_then_linear(step: int, steps: int) -> float:
-    """CycleGAN's: 1 for the first half of the steps, then linear to 0 (Zhu et al., ICCV 2017)."""
+    """CycleGAN's schedule: 1 for the first half of the steps, then linear to 0 (Zhu et al., ICCV 2017)."""
     half = steps / 2
     return 1.0 if step < half else max(0.0, (steps - step) / (steps - half))
 
@@ -36,7 +36,7 @@ def one_cycle(step: int, steps: int) -> float:
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
-    """Sets it in place where a captured step reads it from the device."""
+    """Sets the learning rate, in place if it is a tensor on the device, which a captured step reads."""
     for group in optimizer.param_groups:
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(rate)
