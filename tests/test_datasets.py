@@ -19,10 +19,10 @@ from scenes import Scene, UnityEye, spot_center, spots, write_person
 from fpgan.data.datasets import prepare
 from fpgan.data.eye_set import load_eyes
 from fpgan.data.eyes import Eyes
-from fpgan.data.hdf5_eyes import prepare_hdf5
-from fpgan.data.mpiifacegaze import prepare_mpiifacegaze
+from fpgan.data.hdf5_eyes import HDF5
+from fpgan.data.mpiifacegaze import MPIIFACEGAZE
 from fpgan.data.preparation_report import BadSample, Report
-from fpgan.data.unityeyes import prepare_unityeyes
+from fpgan.data.unityeyes import UNITYEYES
 from fpgan.errors import InputError
 from fpgan.params import EyePicture, PrepareMPIIFaceGaze, PrepareUnityEyes
 
@@ -38,13 +38,13 @@ def unity(
     source: Path, params: PrepareUnityEyes | None = None, size: EyePicture | None = None, **options: int
 ) -> tuple[Report, Eyes]:
     output = source.parent / "eyes.h5"
-    report = prepare_unityeyes(source, output, size or EyePicture(), params or PrepareUnityEyes(), **options)
+    report = prepare(UNITYEYES, source, output, size or EyePicture(), params or PrepareUnityEyes(), **options)
     return report, load_eyes(output, equalized=False)
 
 
 def mpii(source: Path, params: PrepareMPIIFaceGaze | None = None, **options: int) -> tuple[Report, Eyes]:
     output = source.parent / "eyes.h5"
-    report = prepare_mpiifacegaze(source, output, EyePicture(), params or PrepareMPIIFaceGaze(), **options)
+    report = prepare(MPIIFACEGAZE, source, output, EyePicture(), params or PrepareMPIIFaceGaze(), **options)
     return report, load_eyes(output, equalized=False)
 
 
@@ -332,7 +332,7 @@ def test_padding_after_a_picture_is_harmless(tmp_path: Path, padding: bytes) -> 
 
 
 def test_unity_folder_absent_or_empty(tmp_path: Path) -> None:
-    for source, message in ((tmp_path / "none", "no such folder"), (tmp_path, "holds no pictures")):
+    for source, message in ((tmp_path / "none", "no such file or folder"), (tmp_path, "holds no pictures")):
         with pytest.raises(InputError, match=message) as error:
             unity(source)
         assert "imgs/N.jpg" in str(error.value) or "N.jpg" in str(error.value)
@@ -388,7 +388,7 @@ def test_mpii_color_and_grey_agree(tmp_path: Path) -> None:
     write_person(tmp_path / "raw" / "p00", SMALL, [SMALL.line("day01/0001.jpg")], picture)
     _, grey = mpii(tmp_path / "raw")
     output = tmp_path / "color.h5"
-    prepare_mpiifacegaze(tmp_path / "raw", output, EyePicture(color=True), PrepareMPIIFaceGaze())
+    prepare(MPIIFACEGAZE, tmp_path / "raw", output, EyePicture(color=True), PrepareMPIIFaceGaze())
     color = load_eyes(output, equalized=False)
     assert color.image.shape == (2, 36, 60, 3)
     luma = color.image @ [0.299, 0.587, 0.114]  # red comes first
@@ -511,7 +511,7 @@ def test_mpii_broken_person(tmp_path: Path, break_it: Callable[[Path], object], 
 
 
 def test_mpii_folder_absent_or_empty(tmp_path: Path) -> None:
-    for source, message in ((tmp_path / "none", "no such folder"), (tmp_path, "holds no persons")):
+    for source, message in ((tmp_path / "none", "no such file or folder"), (tmp_path, "holds no persons")):
         with pytest.raises(InputError, match=message) as error:
             mpii(source)
         assert "p00" in str(error.value)
@@ -527,9 +527,11 @@ def write_hdf5(path: Path, datasets: dict[str, object]) -> Path:
     return path
 
 
-def hdf5(path: Path, size: EyePicture | None = None, **options: float) -> tuple[Report, Eyes]:
+def hdf5(
+    path: Path, size: EyePicture | None = None, params: PrepareMPIIFaceGaze | None = None
+) -> tuple[Report, Eyes]:
     output = path.parent / "out.h5"
-    report = prepare_hdf5(path, output, size or EyePicture(), **options)
+    report = prepare(HDF5, path, output, size or EyePicture(), params or PrepareMPIIFaceGaze())
     return report, load_eyes(output, equalized=False)
 
 
@@ -555,7 +557,14 @@ def test_hdf5_of_the_wanted_size_is_copied_exactly(tmp_path: Path) -> None:
     with h5py.File(source, "a") as file:
         file.attrs["equalized"] = True
     seen: list[tuple[int, int]] = []
-    prepare_hdf5(source, tmp_path / "out.h5", EyePicture(), progress=lambda *at: seen.append(at))
+    prepare(
+        HDF5,
+        source,
+        tmp_path / "out.h5",
+        EyePicture(),
+        PrepareMPIIFaceGaze(),
+        progress=lambda *at: seen.append(at),
+    )
     eyes = load_eyes(tmp_path / "out.h5")  # not equalised once more
     np.testing.assert_array_equal(eyes.image, np.concatenate([image, image[:3]]))
     np.testing.assert_array_equal(eyes.gaze[:600], angles)
@@ -662,7 +671,7 @@ def test_hdf5_absurd_labels_are_bad_and_unknown_ones_are_not(tmp_path: Path) -> 
     head[7, 0] = -1.6
     data = {"image": np.zeros((10, 36, 60), np.uint8), "gaze": gaze, "head": head, "landmarks": landmarks}
     source = write_hdf5(tmp_path / "in.h5", {f"p00/{name}": values for name, values in data.items()})
-    report, eyes = hdf5(source, max_bad_fraction=0.3)
+    report, eyes = hdf5(source, params=PrepareMPIIFaceGaze(max_bad_fraction=0.3))
     assert [(bad.file, bad.line) for bad in report.bad] == [
         ("p00/gaze", 4),
         ("p00/landmarks", 5),
@@ -680,16 +689,16 @@ def test_dispatch(tmp_path: Path) -> None:
     good_person(tmp_path / "M" / "p00")
     source = write_hdf5(tmp_path / "in.h5", {"p07/image": np.zeros((2, 36, 60), np.uint8)})
     output = tmp_path / "out.h5"
-    assert prepare(tmp_path / "U", output, size, PrepareUnityEyes()).counts == {"unityeyes": 1}
-    assert prepare(tmp_path / "M", output, size, PrepareMPIIFaceGaze()).counts == {"p00": 8}
+    assert prepare(UNITYEYES, tmp_path / "U", output, size, PrepareUnityEyes()).counts == {"unityeyes": 1}
+    assert prepare(MPIIFACEGAZE, tmp_path / "M", output, size, PrepareMPIIFaceGaze()).counts == {"p00": 8}
     with pytest.raises(InputError, match="taken whole; set gaze_pitch"):
-        prepare(source, output, size, PrepareUnityEyes(head_yaw=(-20, 20)))
-    for params in (PrepareUnityEyes(), PrepareMPIIFaceGaze()):
-        assert prepare(source, output, size, params).counts == {"p07": 2}
+        prepare(UNITYEYES, source, output, size, PrepareUnityEyes(head_yaw=(-20, 20)))
+    for data_set, params in ((UNITYEYES, PrepareUnityEyes()), (MPIIFACEGAZE, PrepareMPIIFaceGaze())):
+        assert prepare(data_set, source, output, size, params).counts == {"p07": 2}
         with pytest.raises(InputError, match=r"no such file or folder; expected .* or an HDF5 eye set"):
-            prepare(tmp_path / "none", output, size, params)
+            prepare(data_set, tmp_path / "none", output, size, params)
         with pytest.raises(InputError, match="not a readable HDF5 file"):
-            prepare(tmp_path / "U" / "imgs" / "1.json", output, size, params)
+            prepare(data_set, tmp_path / "U" / "imgs" / "1.json", output, size, params)
 
 
 # All of them
@@ -769,7 +778,8 @@ def test_a_process_that_has_prepared_eyes_can_fork(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from fpgan.data.unityeyes import prepare_unityeyes
+from fpgan.data.datasets import prepare
+from fpgan.data.unityeyes import UNITYEYES
 from fpgan.params import EyePicture, PrepareUnityEyes
 
 def kill(done, samples):
@@ -777,9 +787,8 @@ def kill(done, samples):
         os.kill(os.getpid(), signal.SIGKILL)
 
 if __name__ == "__main__":
-    prepare_unityeyes(
-        Path(sys.argv[1]), Path(sys.argv[2]), EyePicture(), PrepareUnityEyes(), workers=2, progress=kill
-    )
+    source, output = Path(sys.argv[1]), Path(sys.argv[2])
+    prepare(UNITYEYES, source, output, EyePicture(), PrepareUnityEyes(), workers=2, progress=kill)
 """
 
 
@@ -812,10 +821,13 @@ def test_the_same_folder_is_prepared_to_the_same_bytes(tmp_path: Path) -> None:
     for i in range(5):
         SMALL_UNITY.write(tmp_path / "U", str(i))
     good_person(tmp_path / "M" / "p00")
-    for folder, params in (("U", PrepareUnityEyes()), ("M", PrepareMPIIFaceGaze())):
+    for folder, data_set, params in (
+        ("U", UNITYEYES, PrepareUnityEyes()),
+        ("M", MPIIFACEGAZE, PrepareMPIIFaceGaze()),
+    ):
         outputs = [tmp_path / f"{folder}-{i}.h5" for i in range(2)]
         for output in outputs:
-            prepare(tmp_path / folder, output, EyePicture(), params)
+            prepare(data_set, tmp_path / folder, output, EyePicture(), params)
         assert outputs[0].read_bytes() == outputs[1].read_bytes()
     images = load_eyes(tmp_path / "U-0.h5").image
     assert (images == images[0]).all()
