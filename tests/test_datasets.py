@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -16,15 +17,19 @@ import pytest
 import scipy.io
 from scenes import Scene, UnityEye, spot_center, spots, write_person
 
-from fpgan.data.datasets import prepare
+from fpgan.data.datasets import DATA_SETS, prepare, recognize
+from fpgan.data.entry import Contents, DataSet, Samples
 from fpgan.data.eye_set import load_eyes
-from fpgan.data.eyes import Eyes
+from fpgan.data.eyes import Eyes, join_eyes, one_eye
 from fpgan.data.hdf5_eyes import HDF5
 from fpgan.data.mpiifacegaze import MPIIFACEGAZE
-from fpgan.data.preparation_report import BadSample, Report
+from fpgan.data.preparation_report import BadSample, Report, SampleError
+from fpgan.data.preview import SHOWN_EYES, Preview
 from fpgan.data.unityeyes import UNITYEYES
+from fpgan.domains import Domain
 from fpgan.errors import InputError
-from fpgan.params import EyePicture, PrepareMPIIFaceGaze, PrepareUnityEyes
+from fpgan.inspection.survey import survey
+from fpgan.params import EyePicture, Params, PrepareMPIIFaceGaze, PrepareUnityEyes
 
 SMALL = Scene(  # a small picture, quick to write
     matrix=np.array([[250.0, 0, 160], [0, 250, 90], [0, 0, 1]]), direction=(0, 0, 0.1), size=(320, 180)
@@ -701,6 +706,58 @@ def test_dispatch(tmp_path: Path) -> None:
             prepare(data_set, tmp_path / "U" / "imgs" / "1.json", output, size, params)
 
 
+# A new data set
+
+DOTS = DataSet(
+    name="dots",
+    kind="folder of dots",
+    description="a folder of dots (dots.txt)",
+    recognizes=lambda source: (source / "dots.txt").is_file(),
+    samples=lambda source, picture, section: Samples(
+        count=len((source / "dots.txt").read_text().split()),
+        samples=(source / "dots.txt").read_text().split(),
+        prepare=partial(_draw_dot, picture),
+        labels=["gaze"],
+        persons=["nobody"],
+    ),
+    unit="dots",
+    domain=Domain.REAL,
+    section="prepare_mpiifacegaze",
+    contents=lambda source: Contents({"someone": 3}, ["x.jpg"], []),
+)
+
+
+def _draw_dot(picture: EyePicture, grey: str) -> list[Eyes]:
+    if not grey.isdigit():
+        raise SampleError("dots.txt", 2, "is not a grey level")
+    image = np.full(picture.shape, int(grey), np.uint8)
+    return [one_eye("someone", image, gaze=(0.1, int(grey) / 1000))]
+
+
+def test_a_new_data_set_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entered into the table, it is recognised, prepared and surveyed like the others."""
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "dots.txt").write_text("100 bad 200")
+    with pytest.raises(InputError, match="not a data set; expected a UnityEyes folder"):
+        recognize(tmp_path / "raw")
+    monkeypatch.setitem(DATA_SETS, "dots", DOTS)
+    assert recognize(tmp_path / "raw") is DOTS
+    with pytest.raises(
+        InputError, match=r"expected a folder of dots \(dots.txt\), a UnityEyes .* or an HDF5"
+    ):
+        recognize(tmp_path)
+    output = tmp_path / "eyes.h5"
+    section = PrepareMPIIFaceGaze(max_bad_fraction=0.5)
+    report = prepare(DOTS, tmp_path / "raw", output, EyePicture(), section)
+    assert report.counts == {"nobody": 0, "someone": 2}
+    assert reasons(report) == {("dots.txt", 2): "is not a grey level"}
+    assert load_eyes(output, equalized=False).image.max(axis=(1, 2)).tolist() == [100, 200]
+    surveyed = survey(tmp_path / "raw", Params())
+    assert (surveyed.data_set, surveyed.samples, surveyed.missing) == (DOTS, 3, ["x.jpg"])
+    assert (surveyed.read, len(surveyed.bad), surveyed.eyes_read) == (3, 1, 2)
+    np.testing.assert_allclose(surveyed.labels["gaze"][:, 1], [0.1, 0.2])
+
+
 # All of them
 
 
@@ -831,6 +888,27 @@ def test_the_same_folder_is_prepared_to_the_same_bytes(tmp_path: Path) -> None:
         assert outputs[0].read_bytes() == outputs[1].read_bytes()
     images = load_eyes(tmp_path / "U-0.h5").image
     assert (images == images[0]).all()
+
+
+def test_the_preview_is_spread_over_a_set_of_any_size() -> None:
+    """Its memory does not grow with the set: of a large one it keeps the same number of eyes."""
+
+    def eye(number: int) -> Eyes:
+        gaze = (0, number / 10_000) if number % 2 else None
+        return one_eye("p00", np.zeros((2, 2), np.uint8), gaze, (number / 10_000, 0), np.ones((18, 2)))
+
+    for size in (10, 3000):
+        preview = Preview(size, equalized=True)
+        for start in range(0, size, 64):
+            end = min(start + 64, size)
+            preview.add(join_eyes([eye(number) for number in range(start, end)]), start, end)
+        assert (preview.with_gaze, preview.with_landmarks) == (size // 2, size)
+        assert len(preview.gaze) == size // 2
+        assert len(preview.eyes) == min(size, SHOWN_EYES)
+    gaps = np.diff(preview.eyes.head[:, 0] * 10_000)
+    assert gaps.min() > 0
+    assert gaps.max() <= 3 * 64  # pieces of 64 eyes, of which every second or so gives one
+    np.testing.assert_allclose(preview.gaze[:, 1], np.arange(1, 3000, 2) / 10_000, rtol=1e-5)
 
 
 def test_messages_carry_no_control_characters() -> None:

@@ -72,19 +72,12 @@ class AnnotatedPicture:
 
 def is_mpiifacegaze(source: Path) -> bool:
     """Whether a folder holds folders p00, p01, ..."""
-    return bool(_person_folders(source))
-
-
-def _person_folders(source: Path) -> list[str]:
-    return sorted(path.name for path in source.glob("p[0-9][0-9]") if path.is_dir())
+    return bool(find_persons(source))
 
 
 def find_persons(source: Path) -> list[str]:
-    """The names of the folders p00, p01, ...; raises InputError when there are none."""
-    persons = _person_folders(source)
-    if not persons:
-        raise InputError(f"{source}: holds no persons; expected MPIIFaceGaze's folders p00, p01, ...")
-    return persons
+    """The names of the folders p00, p01, ... in a folder."""
+    return sorted(path.name for path in source.glob("p[0-9][0-9]") if path.is_dir())
 
 
 def mpiifacegaze_contents(source: Path) -> Contents:
@@ -107,6 +100,8 @@ def mpiifacegaze_samples(source: Path, picture: EyePicture, params: PrepareMPIIF
     """
     root = source.resolve()
     persons = find_persons(source)
+    if not persons:
+        raise InputError(f"{source}: holds no persons; expected MPIIFaceGaze's folders p00, p01, ...")
     cameras = {person: read_camera(root, person) for person in persons}
     normalized = NormalizedCamera(
         params.focal_length * picture.width / REFERENCE_WIDTH, params.distance, picture.width, picture.height

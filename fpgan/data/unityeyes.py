@@ -48,16 +48,12 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of a UnityEyes folder; names are without their endings, in the order of their numbers."""
+    """The files of a UnityEyes folder; names are without their endings."""
 
     folder: str
     """Of the files, relative to the source: `imgs`, or empty."""
     pictures: set[str]
     annotations: set[str]
-
-    @property
-    def names(self) -> list[str]:
-        return sorted(sorted(self.pictures | self.annotations), key=len)
 
 
 def list_folder(source: Path) -> Listing:
@@ -104,7 +100,7 @@ def unityeyes_samples(source: Path, picture: EyePicture, params: PrepareUnityEye
     Those whose gaze or head pose lies outside the ranges in `params` have no eye, and their JPEG is not read.
     """
     listing = list_folder(source)
-    names = listing.names
+    names = sorted(sorted(listing.pictures | listing.annotations), key=len)  # numbers in their order
     return Samples(
         count=len(names),
         samples=names,
