@@ -3,15 +3,15 @@
     python benchmarks/prepare.py
     python benchmarks/prepare.py --unityeyes DIR --mpiifacegaze DIR
 
-Without a folder, sample data is rendered into a temporary one. Each round reads every JPEG plainly, by
-cv2.imread in as many processes, and then prepares the same pictures; so what else the machine does weighs
-on both alike, and the ratio of the two, its median over the rounds, is the number to compare. Both times
-include starting the processes. Above 1, preparing is faster than reading: the JPEG decoder does less.
+Without a folder, sample data is rendered into a temporary one. Each round reads every JPEG by cv2.imread,
+in the same number of processes, and then prepares the same pictures: other load on the machine affects both
+times, so compare their ratio, the median over the rounds. Both times include the start of the processes.
+Above 1, preparation is faster than reading, because it decodes JPEGs at a reduced size.
 
-Memory is that of all processes together, pages they share counted once (PSS), at its highest; flat memory
-means the same figure for four times as many pictures.
+Memory is the peak of all processes together, with shared pages counted once (PSS). It should be the same for
+four times as many pictures.
 
-Pictures are copied to the temporary folder and listed several times over, to be many.
+The pictures are copied to the temporary folder, and each is listed several times.
 """
 
 import argparse
@@ -31,28 +31,32 @@ import cv2
 import psutil
 
 from fpgan.data.datasets import prepare
+from fpgan.data.entry import DataSet
+from fpgan.data.mpiifacegaze import MPIIFACEGAZE
+from fpgan.data.preparation_report import Report
+from fpgan.data.unityeyes import UNITYEYES
 from fpgan.parallel import available_cpus, map_in_order
 from fpgan.params import EyePicture, PrepareMPIIFaceGaze, PrepareUnityEyes
 from fpgan.sample.write_mpiifacegaze import write_mpiifacegaze
 from fpgan.sample.write_unityeyes import write_unityeyes
 
-READ_AT_ONCE = 64  # pictures a process is handed
-SAMPLED = 0.05  # seconds between two looks at the memory
+READ_AT_ONCE = 64  # pictures that a process takes at a time
+SAMPLED = 0.05  # seconds between two measurements of memory
 
 
 def read_plainly(paths: list[str]) -> int:
-    """Bytes of the decoded pictures."""
+    """Reads pictures; returns the number of decoded bytes."""
     return sum(cv2.imread(path).nbytes for path in paths)
 
 
 def render(folder: Path, pictures: int) -> None:
-    """Writes sample pictures of both formats, three persons' of the one."""
+    """Writes sample pictures in both formats, MPIIFaceGaze's of three persons."""
     write_unityeyes(folder / "UnityEyes", pictures, 0)
     write_mpiifacegaze(folder / "MPIIFaceGaze", 3, -(-pictures // 3), 0)
 
 
 def gather_unityeyes(source: Path, target: Path, pictures: int, repeats: int) -> list[str]:
-    """Copies a UnityEyes folder's first pictures and links each under several numbers."""
+    """Copies the first pictures of a UnityEyes folder and links each under several numbers."""
     images = source / "imgs" if (source / "imgs").is_dir() else source
     (target / "imgs").mkdir(parents=True)
     originals = sorted(images.glob("*.jpg"), key=lambda path: (len(path.name), path.name))[:pictures]
@@ -89,7 +93,7 @@ def gather_mpiifacegaze(source: Path, target: Path, pictures: int, repeats: int)
 
 @contextmanager
 def peak_memory() -> Iterator[Callable[[], int]]:
-    """Yields a function for the most bytes that this process and its children have held together."""
+    """Yields a function that returns the peak memory of this process and its children together, in bytes."""
     here, done, highest = psutil.Process(), threading.Event(), 0
 
     def watch() -> None:
@@ -119,6 +123,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def compare(
+    data_set: DataSet,
     source: Path,
     paths: list[str],
     picture: EyePicture,
@@ -126,14 +131,18 @@ def compare(
     rounds: int,
     workers: int,
 ) -> None:
-    """Prints how fast a folder is prepared beside a plain read of its pictures."""
+    """Prints the speed of preparing a folder, beside that of reading its pictures."""
     chunks = [paths[at : at + READ_AT_ONCE] for at in range(0, len(paths), READ_AT_ONCE)]
     output = source / "eyes.h5"
-    eyes = prepare(source, output, picture, params, workers=workers).eyes
+
+    def prepare_once() -> Report:
+        return prepare(data_set, source, output, picture, params, workers=workers)
+
+    eyes = prepare_once().eyes
     plain, prepared = [], []
     for _ in range(rounds):
         plain.append(seconds(lambda: list(map_in_order(read_plainly, chunks, workers))))
-        prepared.append(seconds(lambda: prepare(source, output, picture, params, workers=workers)))
+        prepared.append(seconds(prepare_once))
     ratios = [one / other for one, other in zip(plain, prepared, strict=True)]
     ratio = statistics.median(ratios)
     print(f"  {len(paths)} pictures, {eyes} eyes, {workers} processes, {rounds} rounds")
@@ -166,19 +175,19 @@ def main() -> None:
             )
             renderer.start()
             renderer.join()
-        for name, gather, params in (
-            ("UnityEyes", gather_unityeyes, PrepareUnityEyes()),
-            ("MPIIFaceGaze", gather_mpiifacegaze, PrepareMPIIFaceGaze()),
+        for name, data_set, gather, params in (
+            ("UnityEyes", UNITYEYES, gather_unityeyes, PrepareUnityEyes()),
+            ("MPIIFaceGaze", MPIIFACEGAZE, gather_mpiifacegaze, PrepareMPIIFaceGaze()),
         ):
             source = getattr(options, name.lower()) or folder / "rendered" / name
             print(f"{name}: {json.dumps(str(source))}", flush=True)
             paths = gather(source, folder / name, options.pictures, options.repeats)
-            compare(folder / name, paths, picture, params, options.rounds, options.workers)
+            compare(data_set, folder / name, paths, picture, params, options.rounds, options.workers)
             for times in (1, 4):
                 many = folder / f"{name}-{times}"
                 count = len(gather(source, many, options.pictures, options.repeats * times))
                 with peak_memory() as peak:
-                    prepare(many, folder / "eyes.h5", picture, params, workers=options.workers)
+                    prepare(data_set, many, folder / "eyes.h5", picture, params, workers=options.workers)
                 print(f"  memory              {peak() / 2**20:8.0f} MiB at most, {count} pictures")
 
 

@@ -31,14 +31,14 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from fpgan.data.eye_set import EyeWriter
+from fpgan.data.eye_set import new_eye_set
 from fpgan.data.eyes import LANDMARKS, Eyes
 from fpgan.data.pictures import bytes_to_input, output_to_pictures, pictures_to_bytes
 from fpgan.device import default_device
 from fpgan.networks.generator import Generator
 from fpgan.networks.onnx_runtime import InOnnxRuntime
-from fpgan.own_pictures.reading import PictureShape
 from fpgan.own_pictures.translating import translate_folder
+from fpgan.params import EyePicture
 from fpgan.translation import translate_eye_set
 
 HEIGHT, WIDTH = 36, 60
@@ -60,7 +60,7 @@ def make_eyes(count: int, seed: int = 0) -> Eyes:
 def write_set(path: Path, eyes: int) -> None:
     """Writes a set of `eyes` eyes, in parts."""
     part = make_eyes(min(eyes, 2000))
-    with EyeWriter(path) as writer:
+    with new_eye_set(path) as writer:
         for start in range(0, eyes, len(part)):
             writer.extend(part.select(slice(0, eyes - start)))
 
@@ -125,7 +125,7 @@ def compare(name: str, batch_size: int, arguments: argparse.Namespace, folder: P
     made = folder / "made"
 
     def translate_pictures() -> None:
-        shape = PictureShape(HEIGHT, WIDTH, color=False)
+        shape = EyePicture(width=WIDTH, height=HEIGHT)
         translate_folder(generator, pictures, made, shape, flip=False, batch_size=batch_size)
 
     def write_files() -> None:

@@ -34,6 +34,9 @@ class EyePicture(Section):
     height: int = Field(36, ge=16, le=512, multiple_of=4)
     color: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.width} x {self.height} pixels, {'RGB' if self.color else 'grey'}"
+
     @property
     def channels(self) -> int:
         return 3 if self.color else 1

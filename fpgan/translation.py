@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgan.data.eye_set import EyeWriter, count_eyes, is_equalized, open_eyes, read_batches, stored_labels
+from fpgan.data.eye_set import count_eyes, is_equalized, new_eye_set, open_eyes, read_batches, stored_labels
 from fpgan.data.eyes import Eyes, equalize, join_eyes
 from fpgan.errors import InputError
 from fpgan.networks.generator import Generator
@@ -54,7 +54,7 @@ def translate_eye_set(
             return equalized, equalized.image
 
         with (
-            EyeWriter(output, labels=stored_labels(source, file), equalized=True) as writer,
+            new_eye_set(output, labels=stored_labels(source, file), equalized=True) as writer,
             closing(
                 stream_translations(generator, read_batches(source, file, batch_size), prepare)
             ) as translations,

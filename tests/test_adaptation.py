@@ -21,6 +21,7 @@ from fpgan.adaptation import (
 )
 from fpgan.data.datasets import prepare
 from fpgan.data.eye_set import load_eyes
+from fpgan.data.unityeyes import UNITYEYES
 from fpgan.networks.gazenet import GazeNet
 from fpgan.params import EyePicture, PrepareUnityEyes
 from fpgan.sample.write_unityeyes import write_unityeyes
@@ -124,7 +125,7 @@ def test_the_simulator_draws_the_labels_asked_for(tmp_path: Path) -> None:
     labels = draw_labels(REAL * 0.5, 12, seed=2)  # within what an eye can do
     folder = tmp_path / "raw"
     write_unityeyes(folder, 12, seed=5, labels=labels, workers=1)
-    prepare(folder, folder / "eyes.h5", EyePicture(), PrepareUnityEyes(), workers=1)
+    prepare(UNITYEYES, folder, folder / "eyes.h5", EyePicture(), PrepareUnityEyes(), workers=1)
     eyes = load_eyes(folder / "eyes.h5")
     found = np.concatenate([eyes.gaze, eyes.head], axis=1)
     order = [int(np.abs(labels - row).sum(axis=1).argmin()) for row in found]

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -16,15 +17,19 @@ import pytest
 import scipy.io
 from scenes import Scene, UnityEye, spot_center, spots, write_person
 
-from fpgan.data.datasets import prepare
+from fpgan.data.datasets import DATA_SETS, prepare, recognize
+from fpgan.data.entry import Contents, DataSet, Samples
 from fpgan.data.eye_set import load_eyes
-from fpgan.data.eyes import Eyes
-from fpgan.data.hdf5_eyes import prepare_hdf5
-from fpgan.data.mpiifacegaze import prepare_mpiifacegaze
-from fpgan.data.preparation_report import BadSample, Report
-from fpgan.data.unityeyes import prepare_unityeyes
+from fpgan.data.eyes import Eyes, join_eyes, one_eye
+from fpgan.data.hdf5_eyes import HDF5
+from fpgan.data.mpiifacegaze import MPIIFACEGAZE
+from fpgan.data.preparation_report import BadSample, Report, SampleError
+from fpgan.data.preview import SHOWN_EYES, Preview
+from fpgan.data.unityeyes import UNITYEYES
+from fpgan.domains import Domain
 from fpgan.errors import InputError
-from fpgan.params import EyePicture, PrepareMPIIFaceGaze, PrepareUnityEyes
+from fpgan.inspection.survey import survey
+from fpgan.params import EyePicture, Params, PrepareMPIIFaceGaze, PrepareUnityEyes
 
 SMALL = Scene(  # a small picture, quick to write
     matrix=np.array([[250.0, 0, 160], [0, 250, 90], [0, 0, 1]]), direction=(0, 0, 0.1), size=(320, 180)
@@ -38,13 +43,13 @@ def unity(
     source: Path, params: PrepareUnityEyes | None = None, size: EyePicture | None = None, **options: int
 ) -> tuple[Report, Eyes]:
     output = source.parent / "eyes.h5"
-    report = prepare_unityeyes(source, output, size or EyePicture(), params or PrepareUnityEyes(), **options)
+    report = prepare(UNITYEYES, source, output, size or EyePicture(), params or PrepareUnityEyes(), **options)
     return report, load_eyes(output, equalized=False)
 
 
 def mpii(source: Path, params: PrepareMPIIFaceGaze | None = None, **options: int) -> tuple[Report, Eyes]:
     output = source.parent / "eyes.h5"
-    report = prepare_mpiifacegaze(source, output, EyePicture(), params or PrepareMPIIFaceGaze(), **options)
+    report = prepare(MPIIFACEGAZE, source, output, EyePicture(), params or PrepareMPIIFaceGaze(), **options)
     return report, load_eyes(output, equalized=False)
 
 
@@ -332,7 +337,7 @@ def test_padding_after_a_picture_is_harmless(tmp_path: Path, padding: bytes) -> 
 
 
 def test_unity_folder_absent_or_empty(tmp_path: Path) -> None:
-    for source, message in ((tmp_path / "none", "no such folder"), (tmp_path, "holds no pictures")):
+    for source, message in ((tmp_path / "none", "no such file or folder"), (tmp_path, "holds no pictures")):
         with pytest.raises(InputError, match=message) as error:
             unity(source)
         assert "imgs/N.jpg" in str(error.value) or "N.jpg" in str(error.value)
@@ -388,7 +393,7 @@ def test_mpii_color_and_grey_agree(tmp_path: Path) -> None:
     write_person(tmp_path / "raw" / "p00", SMALL, [SMALL.line("day01/0001.jpg")], picture)
     _, grey = mpii(tmp_path / "raw")
     output = tmp_path / "color.h5"
-    prepare_mpiifacegaze(tmp_path / "raw", output, EyePicture(color=True), PrepareMPIIFaceGaze())
+    prepare(MPIIFACEGAZE, tmp_path / "raw", output, EyePicture(color=True), PrepareMPIIFaceGaze())
     color = load_eyes(output, equalized=False)
     assert color.image.shape == (2, 36, 60, 3)
     luma = color.image @ [0.299, 0.587, 0.114]  # red comes first
@@ -511,7 +516,7 @@ def test_mpii_broken_person(tmp_path: Path, break_it: Callable[[Path], object], 
 
 
 def test_mpii_folder_absent_or_empty(tmp_path: Path) -> None:
-    for source, message in ((tmp_path / "none", "no such folder"), (tmp_path, "holds no persons")):
+    for source, message in ((tmp_path / "none", "no such file or folder"), (tmp_path, "holds no persons")):
         with pytest.raises(InputError, match=message) as error:
             mpii(source)
         assert "p00" in str(error.value)
@@ -527,9 +532,11 @@ def write_hdf5(path: Path, datasets: dict[str, object]) -> Path:
     return path
 
 
-def hdf5(path: Path, size: EyePicture | None = None, **options: float) -> tuple[Report, Eyes]:
+def hdf5(
+    path: Path, size: EyePicture | None = None, params: PrepareMPIIFaceGaze | None = None
+) -> tuple[Report, Eyes]:
     output = path.parent / "out.h5"
-    report = prepare_hdf5(path, output, size or EyePicture(), **options)
+    report = prepare(HDF5, path, output, size or EyePicture(), params or PrepareMPIIFaceGaze())
     return report, load_eyes(output, equalized=False)
 
 
@@ -555,7 +562,14 @@ def test_hdf5_of_the_wanted_size_is_copied_exactly(tmp_path: Path) -> None:
     with h5py.File(source, "a") as file:
         file.attrs["equalized"] = True
     seen: list[tuple[int, int]] = []
-    prepare_hdf5(source, tmp_path / "out.h5", EyePicture(), progress=lambda *at: seen.append(at))
+    prepare(
+        HDF5,
+        source,
+        tmp_path / "out.h5",
+        EyePicture(),
+        PrepareMPIIFaceGaze(),
+        progress=lambda *at: seen.append(at),
+    )
     eyes = load_eyes(tmp_path / "out.h5")  # not equalised once more
     np.testing.assert_array_equal(eyes.image, np.concatenate([image, image[:3]]))
     np.testing.assert_array_equal(eyes.gaze[:600], angles)
@@ -662,7 +676,7 @@ def test_hdf5_absurd_labels_are_bad_and_unknown_ones_are_not(tmp_path: Path) -> 
     head[7, 0] = -1.6
     data = {"image": np.zeros((10, 36, 60), np.uint8), "gaze": gaze, "head": head, "landmarks": landmarks}
     source = write_hdf5(tmp_path / "in.h5", {f"p00/{name}": values for name, values in data.items()})
-    report, eyes = hdf5(source, max_bad_fraction=0.3)
+    report, eyes = hdf5(source, params=PrepareMPIIFaceGaze(max_bad_fraction=0.3))
     assert [(bad.file, bad.line) for bad in report.bad] == [
         ("p00/gaze", 4),
         ("p00/landmarks", 5),
@@ -680,16 +694,68 @@ def test_dispatch(tmp_path: Path) -> None:
     good_person(tmp_path / "M" / "p00")
     source = write_hdf5(tmp_path / "in.h5", {"p07/image": np.zeros((2, 36, 60), np.uint8)})
     output = tmp_path / "out.h5"
-    assert prepare(tmp_path / "U", output, size, PrepareUnityEyes()).counts == {"unityeyes": 1}
-    assert prepare(tmp_path / "M", output, size, PrepareMPIIFaceGaze()).counts == {"p00": 8}
+    assert prepare(UNITYEYES, tmp_path / "U", output, size, PrepareUnityEyes()).counts == {"unityeyes": 1}
+    assert prepare(MPIIFACEGAZE, tmp_path / "M", output, size, PrepareMPIIFaceGaze()).counts == {"p00": 8}
     with pytest.raises(InputError, match="taken whole; set gaze_pitch"):
-        prepare(source, output, size, PrepareUnityEyes(head_yaw=(-20, 20)))
-    for params in (PrepareUnityEyes(), PrepareMPIIFaceGaze()):
-        assert prepare(source, output, size, params).counts == {"p07": 2}
+        prepare(UNITYEYES, source, output, size, PrepareUnityEyes(head_yaw=(-20, 20)))
+    for data_set, params in ((UNITYEYES, PrepareUnityEyes()), (MPIIFACEGAZE, PrepareMPIIFaceGaze())):
+        assert prepare(data_set, source, output, size, params).counts == {"p07": 2}
         with pytest.raises(InputError, match=r"no such file or folder; expected .* or an HDF5 eye set"):
-            prepare(tmp_path / "none", output, size, params)
+            prepare(data_set, tmp_path / "none", output, size, params)
         with pytest.raises(InputError, match="not a readable HDF5 file"):
-            prepare(tmp_path / "U" / "imgs" / "1.json", output, size, params)
+            prepare(data_set, tmp_path / "U" / "imgs" / "1.json", output, size, params)
+
+
+# A new data set
+
+DOTS = DataSet(
+    name="dots",
+    kind="folder of dots",
+    description="a folder of dots (dots.txt)",
+    recognizes=lambda source: (source / "dots.txt").is_file(),
+    samples=lambda source, picture, section: Samples(
+        count=len((source / "dots.txt").read_text().split()),
+        samples=(source / "dots.txt").read_text().split(),
+        prepare=partial(_draw_dot, picture),
+        labels=["gaze"],
+        persons=["nobody"],
+    ),
+    unit="dots",
+    domain=Domain.REAL,
+    section="prepare_mpiifacegaze",
+    contents=lambda source: Contents({"someone": 3}, ["x.jpg"], []),
+)
+
+
+def _draw_dot(picture: EyePicture, grey: str) -> list[Eyes]:
+    if not grey.isdigit():
+        raise SampleError("dots.txt", 2, "is not a grey level")
+    image = np.full(picture.shape, int(grey), np.uint8)
+    return [one_eye("someone", image, gaze=(0.1, int(grey) / 1000))]
+
+
+def test_a_new_data_set_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entered into the table, it is recognised, prepared and surveyed like the others."""
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "dots.txt").write_text("100 bad 200")
+    with pytest.raises(InputError, match="not a data set; expected a UnityEyes folder"):
+        recognize(tmp_path / "raw")
+    monkeypatch.setitem(DATA_SETS, "dots", DOTS)
+    assert recognize(tmp_path / "raw") is DOTS
+    with pytest.raises(
+        InputError, match=r"expected a folder of dots \(dots.txt\), a UnityEyes .* or an HDF5"
+    ):
+        recognize(tmp_path)
+    output = tmp_path / "eyes.h5"
+    section = PrepareMPIIFaceGaze(max_bad_fraction=0.5)
+    report = prepare(DOTS, tmp_path / "raw", output, EyePicture(), section)
+    assert report.counts == {"nobody": 0, "someone": 2}
+    assert reasons(report) == {("dots.txt", 2): "is not a grey level"}
+    assert load_eyes(output, equalized=False).image.max(axis=(1, 2)).tolist() == [100, 200]
+    surveyed = survey(tmp_path / "raw", Params())
+    assert (surveyed.data_set, surveyed.samples, surveyed.missing) == (DOTS, 3, ["x.jpg"])
+    assert (surveyed.read, len(surveyed.bad), surveyed.eyes_read) == (3, 1, 2)
+    np.testing.assert_allclose(surveyed.labels["gaze"][:, 1], [0.1, 0.2])
 
 
 # All of them
@@ -769,7 +835,8 @@ def test_a_process_that_has_prepared_eyes_can_fork(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from fpgan.data.unityeyes import prepare_unityeyes
+from fpgan.data.datasets import prepare
+from fpgan.data.unityeyes import UNITYEYES
 from fpgan.params import EyePicture, PrepareUnityEyes
 
 def kill(done, samples):
@@ -777,9 +844,8 @@ def kill(done, samples):
         os.kill(os.getpid(), signal.SIGKILL)
 
 if __name__ == "__main__":
-    prepare_unityeyes(
-        Path(sys.argv[1]), Path(sys.argv[2]), EyePicture(), PrepareUnityEyes(), workers=2, progress=kill
-    )
+    source, output = Path(sys.argv[1]), Path(sys.argv[2])
+    prepare(UNITYEYES, source, output, EyePicture(), PrepareUnityEyes(), workers=2, progress=kill)
 """
 
 
@@ -812,13 +878,37 @@ def test_the_same_folder_is_prepared_to_the_same_bytes(tmp_path: Path) -> None:
     for i in range(5):
         SMALL_UNITY.write(tmp_path / "U", str(i))
     good_person(tmp_path / "M" / "p00")
-    for folder, params in (("U", PrepareUnityEyes()), ("M", PrepareMPIIFaceGaze())):
+    for folder, data_set, params in (
+        ("U", UNITYEYES, PrepareUnityEyes()),
+        ("M", MPIIFACEGAZE, PrepareMPIIFaceGaze()),
+    ):
         outputs = [tmp_path / f"{folder}-{i}.h5" for i in range(2)]
         for output in outputs:
-            prepare(tmp_path / folder, output, EyePicture(), params)
+            prepare(data_set, tmp_path / folder, output, EyePicture(), params)
         assert outputs[0].read_bytes() == outputs[1].read_bytes()
     images = load_eyes(tmp_path / "U-0.h5").image
     assert (images == images[0]).all()
+
+
+def test_the_preview_is_spread_over_a_set_of_any_size() -> None:
+    """Its memory does not grow with the set: of a large one it keeps the same number of eyes."""
+
+    def eye(number: int) -> Eyes:
+        gaze = (0, number / 10_000) if number % 2 else None
+        return one_eye("p00", np.zeros((2, 2), np.uint8), gaze, (number / 10_000, 0), np.ones((18, 2)))
+
+    for size in (10, 3000):
+        preview = Preview(size, equalized=True)
+        for start in range(0, size, 64):
+            end = min(start + 64, size)
+            preview.add(join_eyes([eye(number) for number in range(start, end)]), start, end)
+        assert (preview.with_gaze, preview.with_landmarks) == (size // 2, size)
+        assert len(preview.gaze) == size // 2
+        assert len(preview.eyes) == min(size, SHOWN_EYES)
+    gaps = np.diff(preview.eyes.head[:, 0] * 10_000)
+    assert gaps.min() > 0
+    assert gaps.max() <= 3 * 64  # pieces of 64 eyes, of which every second or so gives one
+    np.testing.assert_allclose(preview.gaze[:, 1], np.arange(1, 3000, 2) / 10_000, rtol=1e-5)
 
 
 def test_messages_carry_no_control_characters() -> None:

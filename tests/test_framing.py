@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fpgan.data.datasets import prepare
 from fpgan.data.eye_set import load_eyes
 from fpgan.data.eyes import Eyes
-from fpgan.data.mpiifacegaze import prepare_mpiifacegaze
-from fpgan.data.unityeyes import prepare_unityeyes
+from fpgan.data.mpiifacegaze import MPIIFACEGAZE
+from fpgan.data.unityeyes import UNITYEYES
 from fpgan.inspection.framing import compare, find_irises, grey_pictures, measure_framing
 from fpgan.params import EyePicture, PrepareMPIIFaceGaze, PrepareUnityEyes
 
@@ -43,14 +44,14 @@ def draw_irises(count: int, seed: int, *, ground: int = 200, disc: int = 40, siz
 @pytest.fixture(scope="module")
 def synthetic(rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Eyes:
     path = tmp_path_factory.mktemp("synthetic") / "eyes.h5"
-    prepare_unityeyes(rendered / "UnityEyes", path, EyePicture(), PrepareUnityEyes(), workers=1)
+    prepare(UNITYEYES, rendered / "UnityEyes", path, EyePicture(), PrepareUnityEyes(), workers=1)
     return load_eyes(path)
 
 
 @pytest.fixture(scope="module")
 def real(rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> Eyes:
     path = tmp_path_factory.mktemp("real") / "eyes.h5"
-    prepare_mpiifacegaze(rendered / "MPIIFaceGaze", path, EyePicture(), PrepareMPIIFaceGaze(), workers=1)
+    prepare(MPIIFACEGAZE, rendered / "MPIIFaceGaze", path, EyePicture(), PrepareMPIIFaceGaze(), workers=1)
     return load_eyes(path)
 
 

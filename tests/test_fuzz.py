@@ -18,12 +18,13 @@ import numpy as np
 import pytest
 from scenes import Scene, UnityEye, write_camera, write_jpeg
 
+from fpgan.data.datasets import prepare
 from fpgan.data.eye_set import load_eyes
 from fpgan.data.eyes import Eyes
-from fpgan.data.hdf5_eyes import prepare_hdf5
-from fpgan.data.mpiifacegaze import prepare_mpiifacegaze
+from fpgan.data.hdf5_eyes import HDF5
+from fpgan.data.mpiifacegaze import MPIIFACEGAZE
 from fpgan.data.preparation_report import BadSample, Report
-from fpgan.data.unityeyes import prepare_unityeyes
+from fpgan.data.unityeyes import UNITYEYES
 from fpgan.errors import InputError
 from fpgan.params import EyePicture, PrepareMPIIFaceGaze, PrepareUnityEyes
 
@@ -110,8 +111,8 @@ SAMPLES = 50  # of a folder, every fifth of them intact
 def unity(source: Path) -> tuple[Report, Eyes]:
     output = source.parent / "eyes.h5"
     with opening_only(source, output):
-        report = prepare_unityeyes(
-            source, output, EyePicture(), PrepareUnityEyes(max_bad_fraction=0.99), workers=1
+        report = prepare(
+            UNITYEYES, source, output, EyePicture(), PrepareUnityEyes(max_bad_fraction=0.99), workers=1
         )
     return report, load_eyes(output, equalized=False)
 
@@ -195,8 +196,13 @@ def test_unityeyes_odd_names(tmp_path: Path, name: str) -> None:
 def mpii(source: Path) -> tuple[Report, Eyes]:
     output = source.parent / "eyes.h5"
     with opening_only(source, output):
-        report = prepare_mpiifacegaze(
-            source, output, EyePicture(), PrepareMPIIFaceGaze(eye="left", max_bad_fraction=0.99), workers=1
+        report = prepare(
+            MPIIFACEGAZE,
+            source,
+            output,
+            EyePicture(),
+            PrepareMPIIFaceGaze(eye="left", max_bad_fraction=0.99),
+            workers=1,
         )
     return report, load_eyes(output, equalized=False)
 
@@ -318,7 +324,7 @@ def hdf5(source: Path) -> Eyes | None:
     output = source.parent / "out.h5"
     output.unlink(missing_ok=True)
     try:
-        prepare_hdf5(source, output, EyePicture(), max_bad_fraction=0.9)
+        prepare(HDF5, source, output, EyePicture(), PrepareMPIIFaceGaze(max_bad_fraction=0.9))
     except InputError:
         assert not list(source.parent.glob("out.h5*"))
         return None
@@ -379,4 +385,4 @@ def test_hdf5_absent_filter(tmp_path: Path) -> None:
         file.create_dataset("p00/image", data=np.zeros((4, 36, 60), np.uint8), compression="gzip")
     source.write_bytes(_absent_filter(source.read_bytes()))
     with pytest.raises(InputError, match="group 'p00' cannot be read"):
-        prepare_hdf5(source, tmp_path / "out.h5", EyePicture())
+        prepare(HDF5, source, tmp_path / "out.h5", EyePicture(), PrepareMPIIFaceGaze())

@@ -14,11 +14,12 @@ from test_cli import run
 
 from fpgan.commands.fit_crop import fit_crop
 from fpgan.commands.inspect import inspect, look
+from fpgan.data.datasets import prepare
 from fpgan.data.eye_set import load_eyes, save_eyes
 from fpgan.data.eyes import Eyes
 from fpgan.data.gaze import mirror
-from fpgan.data.mpiifacegaze import prepare_mpiifacegaze
-from fpgan.data.unityeyes import prepare_unityeyes
+from fpgan.data.mpiifacegaze import MPIIFACEGAZE
+from fpgan.data.unityeyes import UNITYEYES
 from fpgan.errors import InputError
 from fpgan.inspection.findings import angle_problems, gaze_problems, landmark_problems
 from fpgan.inspection.framing import Framing, Irises, compare, find_irises, grey_pictures, measure_framing
@@ -31,9 +32,11 @@ from fpgan.params import EyePicture, Params, PrepareMPIIFaceGaze, PrepareUnityEy
 def prepared(rendered: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("prepared")
     paths = {"synthetic": folder / "s.h5", "real": folder / "r.h5"}
-    prepare_unityeyes(rendered / "UnityEyes", paths["synthetic"], EyePicture(), PrepareUnityEyes(), workers=1)
-    prepare_mpiifacegaze(
-        rendered / "MPIIFaceGaze", paths["real"], EyePicture(), PrepareMPIIFaceGaze(), workers=1
+    prepare(
+        UNITYEYES, rendered / "UnityEyes", paths["synthetic"], EyePicture(), PrepareUnityEyes(), workers=1
+    )
+    prepare(
+        MPIIFACEGAZE, rendered / "MPIIFaceGaze", paths["real"], EyePicture(), PrepareMPIIFaceGaze(), workers=1
     )
     return paths
 
@@ -257,7 +260,7 @@ def test_fits_the_crop(
     """To the same eyes cropped otherwise, and, as geometry says, to people seen by the sample's webcams."""
     monkeypatch.chdir(tmp_path)
     known = PrepareUnityEyes(crop_width=1.6, crop_shift=(0.07, 0))
-    prepare_unityeyes(rendered / "UnityEyes", Path("known.h5"), EyePicture(), known, workers=1)
+    prepare(UNITYEYES, rendered / "UnityEyes", Path("known.h5"), EyePicture(), known, workers=1)
     for real, width, accuracy in ((Path("known.h5"), 1.6, 0.04), (rendered / "MPIIFaceGaze", 1.38, 0.08)):
         params = Params.model_validate({"data": {"unityeyes": rendered / "UnityEyes", "mpiifacegaze": real}})
         shown = fit_crop(params)
@@ -279,7 +282,7 @@ def test_the_crops_shift_moves_eyes_the_other_way(
     rendered: Path, tmp_path: Path, eyes: dict[str, Eyes]
 ) -> None:
     params = PrepareUnityEyes(crop_shift=(0.1, -0.05))
-    prepare_unityeyes(rendered / "UnityEyes", tmp_path / "eyes.h5", EyePicture(), params, workers=1)
+    prepare(UNITYEYES, rendered / "UnityEyes", tmp_path / "eyes.h5", EyePicture(), params, workers=1)
     moved = load_eyes(tmp_path / "eyes.h5").landmarks - eyes["synthetic"].landmarks
     eye_width = 60 / params.crop_width
     np.testing.assert_allclose(

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from scenes import MIRROR, Scene, spot_center, write_person
 from scipy.spatial.transform import Rotation
 
+from fpgan.data.datasets import prepare
 from fpgan.data.eye_set import load_eyes
 from fpgan.data.eyes import Eyes
 from fpgan.data.gaze import angular_error
-from fpgan.data.mpiifacegaze import prepare_mpiifacegaze
+from fpgan.data.mpiifacegaze import MPIIFACEGAZE
 from fpgan.data.normalization import (
     Camera,
     NormalizedCamera,
@@ -62,7 +63,7 @@ def normalized(
         write_person(person, scene, [scene.line("day01/0001.jpg")], picture)
         chosen = PrepareMPIIFaceGaze(**{"eye": scene.side, **params})  # type: ignore[arg-type]
         output = Path(folder) / "eyes.h5"
-        prepare_mpiifacegaze(person.parent, output, size or EyePicture(), chosen)
+        prepare(MPIIFACEGAZE, person.parent, output, size or EyePicture(), chosen)
         return load_eyes(output, equalized=False)
 
 
@@ -156,7 +157,7 @@ def test_distortion_may_be_absent_or_have_fewer_or_more_coefficients(tmp_path: P
         values = {} if distortion is None else {"distCoeffs": distortion}
         scipy.io.savemat(person / "Calibration" / "Camera.mat", {"cameraMatrix": scene.matrix, **values})
         output = tmp_path / "eyes.h5"
-        prepare_mpiifacegaze(person.parent, output, EyePicture(), PrepareMPIIFaceGaze(eye="left"))
+        prepare(MPIIFACEGAZE, person.parent, output, EyePicture(), PrepareMPIIFaceGaze(eye="left"))
         return load_eyes(output, equalized=False).image
 
     five = image([*scene.distortion])

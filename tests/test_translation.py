@@ -17,7 +17,7 @@ import torch
 from conftest import HEIGHT, WIDTH, draw_eyes
 from torch import Tensor
 
-from fpgan.data.eye_set import EyeWriter, load_eyes, open_eyes, read_batches, save_eyes
+from fpgan.data.eye_set import load_eyes, new_eye_set, open_eyes, read_batches, save_eyes
 from fpgan.data.eyes import LANDMARKS, Eyes, equalize
 from fpgan.errors import InputError
 from fpgan.networks.generator import Generator
@@ -60,12 +60,10 @@ def test_a_set_read_in_batches_is_the_set(tmp_path: Path, batch_size: int) -> No
 def test_eyes_added_together_are_stored_as_eyes_added_one_by_one(tmp_path: Path) -> None:
     eyes = several_people(700)
     mixed = eyes.select(np.random.default_rng(0).permutation(len(eyes)))
-    with EyeWriter(tmp_path / "one.h5") as writer:
+    with new_eye_set(tmp_path / "one.h5") as writer:
         for i in range(len(mixed)):
-            writer.append(
-                str(mixed.person[i]), mixed.image[i], mixed.gaze[i], mixed.head[i], mixed.landmarks[i]
-            )
-    with EyeWriter(tmp_path / "together.h5") as writer:
+            writer.extend(mixed.select(slice(i, i + 1)))
+    with new_eye_set(tmp_path / "together.h5") as writer:
         for start in range(0, len(mixed), 150):
             writer.extend(mixed.select(slice(start, start + 150)))
     assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "together.h5").read_bytes()
@@ -100,7 +98,7 @@ def test_a_translated_set_is_the_network_applied_to_every_eye(tmp_path: Path, eq
 def test_memory_does_not_grow_with_the_set(tmp_path: Path) -> None:
     peaks = []
     for times in (2, 10):
-        with EyeWriter(tmp_path / "eyes.h5") as writer:
+        with new_eye_set(tmp_path / "eyes.h5") as writer:
             for _ in range(times):
                 writer.extend(draw_eyes(500, seed=0))
         tracemalloc.start()
@@ -128,7 +126,7 @@ def translate_and_tell(source: Path) -> None:
 
 def test_memory_does_not_grow_with_the_number_of_persons(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
-    with EyeWriter(tmp_path / "eyes.h5", labels=["landmarks"]) as writer:
+    with new_eye_set(tmp_path / "eyes.h5", labels=["landmarks"]) as writer:
         for person in range(80):
             writer.extend(
                 Eyes(

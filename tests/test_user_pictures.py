@@ -16,6 +16,7 @@ from conftest import HEIGHT, WIDTH, draw_eyes
 from numpy.typing import NDArray
 
 from fpgan.cli import app
+from fpgan.data.cropping import fit_picture
 from fpgan.data.eyes import equalize
 from fpgan.errors import InputError
 from fpgan.networks.gazenet import GazeNet
@@ -24,12 +25,13 @@ from fpgan.networks.inference import estimate_gaze, translate_pictures
 from fpgan.networks.weights import save_network
 from fpgan.own_pictures import folder as picture_folder
 from fpgan.own_pictures.estimating import draw_gaze, estimate_folder
-from fpgan.own_pictures.reading import PictureShape, fit_picture, read_picture
+from fpgan.own_pictures.reading import is_cut_off, read_picture
 from fpgan.own_pictures.translating import translate_folder
 from fpgan.parallel import map_in_order
+from fpgan.params import EyePicture
 
 Picture = NDArray[np.uint8]
-GREY = PictureShape(HEIGHT, WIDTH, color=False)
+GREY = EyePicture(width=WIDTH, height=HEIGHT)
 EYES = draw_eyes(12, seed=0).image
 
 
@@ -219,8 +221,9 @@ def test_one_eye_in_any_coding_is_the_same_eye(
     if changed.dtype == np.uint16 and changed.ndim == 3:
         changed[..., 3] = 65535
     write(tmp_path / name, changed)
-    fitted, cut_off = fit_picture(read_picture(tmp_path.resolve(), name), GREY)
-    assert not cut_off
+    picture = read_picture(tmp_path.resolve(), name)
+    fitted, crop = fit_picture(picture, GREY)
+    assert not is_cut_off(picture, crop)
     assert np.abs(fitted.astype(int) - smooth).max() <= (6 if name == "eye.jpg" else 1)
 
 
@@ -234,15 +237,16 @@ def test_what_is_transparent_is_grey_and_colours_keep_their_order(tmp_path: Path
     picture = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
     picture[:, : WIDTH // 2] = (255, 0, 0, 255)  # blue
     write(tmp_path / "eye.png", picture)
-    fitted, _ = fit_picture(read_picture(tmp_path.resolve(), "eye.png"), PictureShape(HEIGHT, WIDTH, True))
+    colored = EyePicture(width=WIDTH, height=HEIGHT, color=True)
+    fitted, _ = fit_picture(read_picture(tmp_path.resolve(), "eye.png"), colored)
     assert fitted[5, 5].tolist() == [0, 0, 255]
     assert fitted[5, -5].tolist() == [128, 128, 128]
 
 
 def test_a_picture_of_another_shape_is_cut_to_its_middle() -> None:
     wide = np.concatenate([np.zeros((HEIGHT, WIDTH), np.uint8), EYES[0], np.zeros_like(EYES[0])], axis=1)
-    fitted, cut_off = fit_picture(wide, GREY)
-    assert cut_off
+    fitted, crop = fit_picture(wide, GREY)
+    assert is_cut_off(wide, crop)
     np.testing.assert_array_equal(fitted, EYES[0])
 
 

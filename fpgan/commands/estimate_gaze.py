@@ -1,4 +1,4 @@
-"""Estimates gaze in a folder of a user's own pictures."""
+"""The command that estimates gaze in a folder of a user's own pictures."""
 
 from pathlib import Path
 
@@ -7,17 +7,18 @@ from fpgan.layout import Branch, Trial
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.weights import load_network
 from fpgan.own_pictures.estimating import TABLE, estimate_folder
-from fpgan.own_pictures.reading import PictureShape
-from fpgan.params import Params
+from fpgan.params import EyePicture, Params
 from fpgan.progress import progress_bar
 
 
 def estimate_gaze(params: Params, source: Path, output: Path, model: Path | None, *, flip: bool) -> str:
-    """Estimates gaze in a folder of pictures, unless told by the default pipeline's first estimator for
-    real eyes."""
+    """Estimates gaze in a folder of pictures, by default with the first estimator for real eyes."""
     weights = model or Trial(Branch(), params.seeds[0]).gaze_net("translated")
     network = load_network(weights, GazeNet)
-    shape = PictureShape(network.height, network.width, network.channels == 3)
+    # Not validated: a network may be of a size that the pipeline does not offer.
+    shape = EyePicture.model_construct(
+        width=network.width, height=network.height, color=network.channels == 3
+    )
     with progress_bar("picture") as advance:
         result = estimate_folder(
             network.to(default_device()), source, output, shape, flip=flip, progress=advance

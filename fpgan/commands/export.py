@@ -24,4 +24,4 @@ def export_network(source: Path, output: Path, form: Format, picture: EyePicture
     """Writes a network for pictures as described into a new file; returns what it wrote, in words."""
     write_network(source, output, form, picture.shape)
     size = output.stat().st_size / 1e6
-    return f"{output}: {size:.1f} MB, for eyes of {picture.width} x {picture.height} pixels"
+    return f"{output}: {size:.1f} MB, for eyes of {picture}"

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from fpgan.data.datasets import prepare, recognize
 from fpgan.data.eye_set import load_eyes
 from fpgan.data.eyes import Eyes
-from fpgan.data.unityeyes import prepare_unityeyes
+from fpgan.data.unityeyes import UNITYEYES
 from fpgan.errors import InputError
 from fpgan.inspection.framing import WIDTH, Framing, FramingDifference, compare, measure_framing
 from fpgan.inspection.inspection_figure import comparison_figure
 from fpgan.inspection.inspection_report import HEIGHT_ACCURACY, PLACE_ACCURACY, compare_in_words, fit_report
-from fpgan.inspection.survey import recognize, survey
+from fpgan.inspection.survey import survey
 from fpgan.layout import RESULTS
 from fpgan.params import Params, PrepareUnityEyes
 
@@ -29,7 +30,7 @@ def fit_crop(params: Params) -> str:
     results/fit-crop. Raises InputError when the synthetic eyes are no UnityEyes folder.
     """
     source = params.data.unityeyes
-    if recognize(source) != "UnityEyes folder":
+    if recognize(source) is not UNITYEYES:
         raise InputError(f"{source}: only a UnityEyes folder can be cropped anew; set data.unityeyes to one")
     real_eyes = _real_eyes(params)
     real = measure_framing(real_eyes)
@@ -84,8 +85,8 @@ def next_crop(section: PrepareUnityEyes, framing: Framing, comparison: FramingDi
 def _crop(params: Params, section: PrepareUnityEyes) -> Eyes:
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "eyes.h5"
-        # So few pictures are read sooner than other processes start.
-        prepare_unityeyes(params.data.unityeyes, prepared, params.eyes, section, at_most=EYES, workers=1)
+        # Other processes would start more slowly than these few pictures are prepared.
+        prepare(UNITYEYES, params.data.unityeyes, prepared, params.eyes, section, at_most=EYES, workers=1)
         return load_eyes(prepared)
 
 

@@ -1,4 +1,4 @@
-"""Translates a folder of a user's own pictures."""
+"""The command that translates a folder of a user's own pictures."""
 
 from pathlib import Path
 from typing import Literal
@@ -8,7 +8,6 @@ from fpgan.errors import InputError
 from fpgan.layout import Branch, Trial
 from fpgan.networks.generator import Generator
 from fpgan.networks.weights import load_network
-from fpgan.own_pictures.reading import PictureShape
 from fpgan.own_pictures.translating import TABLE, translate_folder
 from fpgan.params import Params
 from fpgan.progress import progress_bar
@@ -23,7 +22,7 @@ def translate_pictures(
     *,
     flip: bool,
 ) -> str:
-    """Translates a folder of pictures by a generator, unless told by the default pipeline's first."""
+    """Translates a folder of pictures, by default with the pipeline's first generator."""
     weights = model or Trial(Branch(), params.seeds[0]).generator(direction)
     generator = load_network(weights, Generator)
     if generator.channels != params.eyes.channels:
@@ -31,15 +30,14 @@ def translate_pictures(
             f"{weights}: translates pictures of {generator.channels} channels, but eyes.color says "
             f"{params.eyes.channels}; try --set eyes.color={str(generator.channels == 3).lower()}"
         )
-    shape = PictureShape(params.eyes.height, params.eyes.width, params.eyes.color)
     with progress_bar("picture") as advance:
         result = translate_folder(
             generator.to(default_device()),
             source,
             output,
-            shape,
+            params.eyes,
             flip=flip,
             batch_size=params.translate.batch_size,
             progress=advance,
         )
-    return result.in_words(shape, output / TABLE, f"translated {direction} by {weights}", flip=flip)
+    return result.in_words(params.eyes, output / TABLE, f"translated {direction} by {weights}", flip=flip)

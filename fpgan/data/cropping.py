@@ -1,4 +1,4 @@
-"""Cutting an upright rectangle out of a picture, at any place and size, without aliasing."""
+"""Upright rectangles cut out of a picture, at any place and size, without aliasing."""
 
 import math
 from dataclasses import dataclass
@@ -7,13 +7,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgan.data.eyes import to_color
+from fpgan.params import EyePicture
+
 
 @dataclass(frozen=True)
 class Crop:
     """A rectangle in a picture.
 
     Its edges are in pixels from the picture's left and upper edge, so pixel i spans i to i + 1 and has
-    its centre at i + 0.5; points, as everywhere, count from the centre of the first pixel.
+    its centre at i + 0.5. Points, as everywhere, count from the centre of the first pixel.
     """
 
     left: float
@@ -26,6 +29,14 @@ class Crop:
         """The rectangle with its centre at a point (2,)."""
         x, y = center + 0.5
         return cls(float(x) - width / 2, float(y) - height / 2, width, height)
+
+    @classmethod
+    def middle(cls, size: tuple[int, int], width: int, height: int) -> "Crop":
+        """The largest rectangle of the shape height x width in the middle of a picture of size (H, W)."""
+        whole_height, whole_width = size
+        cut_width = min(whole_width, whole_height * width / height)
+        center = np.array([whole_width - 1, whole_height - 1]) / 2
+        return cls.around(center, cut_width, cut_width * height / width)
 
     def scaled(self, factor: float) -> "Crop":
         """The same rectangle in the picture resized by a factor."""
@@ -58,3 +69,16 @@ class Crop:
         """Points (..., 2) of the picture as points of the height x width cut."""
         scale = np.array([width / self.width, height / self.height])
         return (points + 0.5 - [self.left, self.top]) * scale - 0.5
+
+
+def fit_picture(picture: NDArray[np.uint8], shape: EyePicture) -> tuple[NDArray[np.uint8], Crop]:
+    """The largest middle part of a picture that has the wanted shape, resampled to it and in its colours.
+
+    Also returns the rectangle that this part fills. `picture` is (H, W) grey or (H, W, 3) RGB.
+    """
+    height, width = picture.shape[:2]
+    crop = Crop.middle((height, width), shape.width, shape.height)
+    picture = to_color(picture, color=shape.color)
+    if (height, width) == (shape.height, shape.width):
+        return picture, crop
+    return crop.cut(picture, shape.width, shape.height), crop

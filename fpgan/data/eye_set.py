@@ -1,36 +1,35 @@
-"""The prepared eye set: one HDF5 file, a group per person.
+"""The prepared eye set: one HDF5 file with one group per person.
 
 Layout (the one FP-GAN published, with landmarks added): every group holds `image` uint8 (N, H, W) or
 (N, H, W, 3) RGB, and where known `gaze` (N, 2) and `head` (N, 2), pitch and yaw in radians, and
-`landmarks` (N, 18, 2), x and y in pixels of the picture. In memory an unknown value is NaN.
+`landmarks` (N, 18, 2), x and y in pixels of the picture. The file's attribute `equalized` is true where the
+pictures are histogram-equalised. An unknown value is NaN.
 """
 
 import math
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from fpgan.data.eyes import LABELS, Eyes, equalize, join_eyes
 from fpgan.errors import InputError
 from fpgan.files.hdf5 import new_hdf5, open_hdf5
 
-BUFFERED_EYES = 256
-DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # from h5py, of a damaged file
+BUFFERED_EYES = 256  # of one person, read or written at once
+DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # h5py's, for a damaged file
 
 
 @contextmanager
 def open_eyes(path: Path) -> Iterator[h5py.File]:
-    """The HDF5 file of an eye set, its groups checked against the layout above.
+    """Opens the HDF5 file of an eye set and checks its groups against the layout above.
 
-    Raises InputError, naming file, group and dataset, when the file is absent, is not HDF5, has no
-    groups, or a dataset is missing, of the wrong type or shape, of another length than the pictures, not
-    written in full, or not in this file: HDF5 can name any file for any part.
+    Raises InputError, naming file, group and dataset, when the file is absent, is not HDF5 or has no
+    groups, or when a dataset is missing, has the wrong type, shape or length, is not written in full, or
+    lies in another file, which HDF5 allows for any part.
     """
     with open_hdf5(path, "a prepared eye set (HDF5)") as file:
         try:
@@ -41,7 +40,7 @@ def open_eyes(path: Path) -> Iterator[h5py.File]:
 
 
 def person_groups(file: h5py.File) -> dict[str, h5py.Group]:
-    """The groups of an eye set by name; whatever else the file holds is ignored."""
+    """The groups of an eye set by name; other things in the file are ignored."""
     return {name: group for name in file if isinstance(group := file.get(name), h5py.Group)}
 
 
@@ -51,7 +50,7 @@ def _check_layout(path: Path, file: h5py.File) -> None:
     check_links(f"{path}:", file)
     groups = person_groups(file)
     if not groups:
-        raise InputError(f"{path}: holds no groups; expected one group a person (such as 'p00')")
+        raise InputError(f"{path}: holds no groups; expected one group per person (such as 'p00')")
     size: tuple[int, ...] | None = None
     for name, group in groups.items():
         where = f"{path}: group '{name}'"
@@ -83,16 +82,16 @@ def _check_layout(path: Path, file: h5py.File) -> None:
 
 
 def check_links(where: str, group: h5py.Group) -> None:
-    """Looks at the members' links without following them."""
+    """Raises InputError when a member is a link; looks at links without following them."""
     for name in group:
-        if not (isinstance(name, str) and name.isprintable()):  # bytes where it is not UTF-8
+        if not (isinstance(name, str) and name.isprintable()):  # h5py gives bytes where it is not UTF-8
             raise InputError(f"{where} the name {name!r} is not printable text")
         if group.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
             raise InputError(f"{where} '{name}' is a link; expected data in the file itself")
 
 
 def check_stored(where: str, data: h5py.Dataset) -> None:
-    """Whether a dataset is all there: HDF5 reads what was never written, at any length, as zeros."""
+    """Raises InputError when a part of a dataset is missing: HDF5 reads missing parts as zeros."""
     if data.is_virtual or data.external:
         raise InputError(f"{where} lies in other files; expected data in the file itself")
     if data.chunks:
@@ -108,7 +107,7 @@ def check_stored(where: str, data: h5py.Dataset) -> None:
 def load_eyes(path: Path, *, equalized: bool = True) -> Eyes:
     """Reads a whole eye set into memory.
 
-    With `equalized` the pictures are histogram-equalised, unless the file says that they are already.
+    With `equalized` the pictures are histogram-equalised, unless they are so in the file.
     Raises InputError as `open_eyes` does, and when the set is empty.
     """
     with open_eyes(path) as file:
@@ -131,7 +130,7 @@ def count_eyes(file: h5py.File) -> int:
 
 
 def stored_labels(path: Path, file: h5py.File) -> list[str]:
-    """The labels that are known of any eye of an open set; raises InputError as `read_blocks` does."""
+    """The labels that at least one eye of an open set has; raises InputError as `read_blocks` does."""
     groups = person_groups(file).values()
     try:
         return [label for label in LABELS if any(_is_known(g[label]) for g in groups if label in g)]
@@ -145,7 +144,7 @@ def _is_known(data: h5py.Dataset) -> bool:
 
 
 def read_batches(path: Path, file: h5py.File, size: int) -> Iterator[Eyes]:
-    """The eyes of an open set in their order, `size` at a time and at last the rest; pictures as stored.
+    """The eyes of an open set in batches of `size`, the last one smaller; pictures as stored.
 
     Raises InputError as `read_blocks` does.
     """
@@ -162,123 +161,96 @@ def read_batches(path: Path, file: h5py.File, size: int) -> Iterator[Eyes]:
         yield join_eyes(waiting)
 
 
-def read_blocks(path: Path, file: h5py.File) -> Iterator[Eyes]:
-    """The eyes of an open set, BUFFERED_EYES of one person at a time; pictures as stored.
+def read_blocks(path: Path, file: h5py.File, size: int = BUFFERED_EYES) -> Iterator[Eyes]:
+    """The eyes of an open set, up to `size` of one person at a time; pictures as stored.
 
     Raises InputError, naming `path`, when a group cannot be read.
     """
     for person, group in person_groups(file).items():
-        for start in range(0, len(group["image"]), BUFFERED_EYES):
+        for start in range(0, len(group["image"]), size):
             try:
-                yield _read_rows(person, group, slice(start, start + BUFFERED_EYES))
+                yield _read_rows(person, group, slice(start, start + size))
             except DAMAGED as error:
                 raise InputError(f"{path}: group '{person}' cannot be read ({error})") from None
 
 
 def _read_rows(person: str, group: h5py.Group, rows: slice) -> Eyes:
     image = group["image"][rows]
-    labels = {
-        label: group[label][rows].astype(np.float32)
-        if label in group
-        else np.full((len(image), *shape), np.nan, np.float32)
-        for label, shape in LABELS.items()
-    }
+    with np.errstate(over="ignore"):  # a value too large for float32 becomes infinite: it is unknown
+        labels = {
+            label: group[label][rows].astype(np.float32)
+            if label in group
+            else np.full((len(image), *shape), np.nan, np.float32)
+            for label, shape in LABELS.items()
+        }
     return Eyes(image, labels["gaze"], labels["head"], labels["landmarks"], np.full(len(image), person))
 
 
 def save_eyes(path: Path, eyes: Eyes, *, equalized: bool) -> None:
     """Writes an eye set whole; `equalized` records whether its pictures are histogram-equalised."""
     known = [name for name in LABELS if np.isfinite(getattr(eyes, name)).any()]
-    with EyeWriter(path, labels=known, equalized=equalized) as writer:
+    with new_eye_set(path, labels=known, equalized=equalized) as writer:
         writer.extend(eyes)
 
 
-class EyeWriter:
-    """Appends eyes to a new set, in chunks, with memory that does not grow with the set.
+@contextmanager
+def new_eye_set(
+    path: Path, *, labels: Collection[str] = tuple(LABELS), equalized: bool = False
+) -> Iterator["EyeWriter"]:
+    """A new eye set, which appears under its name when the block ends without an exception.
 
-    Of the labels only those named are written. The file appears under its name only when the `with`
-    block ends without an exception. Raises Unavailable when there is no room for it.
+    Only the named labels are written; `equalized` is as in `save_eyes`. Raises Unavailable when there is no
+    room for the file.
     """
+    with new_hdf5(path) as (file, check):
+        file.attrs["equalized"] = equalized
+        writer = EyeWriter(file, labels, check)
+        yield writer
+        writer.finish()
 
-    def __init__(
-        self, path: Path, *, labels: Collection[str] = tuple(LABELS), equalized: bool = False
-    ) -> None:
-        self.path = path
-        self.labels = labels
-        self.equalized = equalized
+
+class EyeWriter:
+    """Appends eyes to a new set, in blocks, with memory that does not grow with the set."""
+
+    def __init__(self, file: h5py.File, labels: Collection[str], check: Callable[[], None]) -> None:
         self.counts: dict[str, int] = {}
-        self._rows: dict[str, list[tuple[NDArray, ...]]] = {}
-
-    def __enter__(self) -> "EyeWriter":
-        with ExitStack() as stack:
-            self._file, self._check = stack.enter_context(new_hdf5(self.path))
-            self._file.attrs["equalized"] = self.equalized
-            stack.push(self._finish)
-            self._ending = stack.pop_all()
-        return self
-
-    def append(
-        self,
-        person: str,
-        image: NDArray[np.uint8],
-        gaze: NDArray | Sequence[float] | None = None,
-        head: NDArray | Sequence[float] | None = None,
-        landmarks: NDArray | None = None,
-    ) -> None:
-        """Adds one eye: image (H, W) or (H, W, 3); labels as in `Eyes`, None where unknown."""
-        labels = [
-            np.full(shape, np.nan, np.float32) if value is None else np.asarray(value, np.float32)
-            for value, shape in zip((gaze, head, landmarks), LABELS.values(), strict=True)
-        ]
-        self._add(person, tuple(value[None] for value in (image, *labels)))
+        """Eyes per person."""
+        self._file = file
+        self._check = check
+        self._datasets = ["image", *(label for label in LABELS if label in labels)]
+        self._waiting: dict[str, list[Eyes]] = {}
 
     def extend(self, eyes: Eyes) -> None:
-        """Adds eyes in their order, as `append` one by one."""
+        """Adds eyes, with all the labels that are written."""
         changes = np.flatnonzero(eyes.person[1:] != eyes.person[:-1]) + 1
         for start, end in pairwise([0, *changes.tolist(), len(eyes)]):
             while start < end:
                 person = str(eyes.person[start])
                 room = BUFFERED_EYES - self.counts.get(person, 0) % BUFFERED_EYES
-                rows = eyes.select(slice(start, min(end, start + room)))
-                # Copied: a few rows that wait would keep all the memory that they are part of.
-                parts = (rows.image, rows.gaze, rows.head, rows.landmarks)
-                self._add(person, tuple(part.copy() for part in parts))
+                rows = eyes.select(np.arange(start, min(end, start + room)))  # a copy: lets go of `eyes`
+                self._waiting.setdefault(person, []).append(rows)
+                self.counts[person] = self.counts.get(person, 0) + len(rows)
+                if len(rows) == room:
+                    self._flush(person)
                 start += len(rows)
 
-    def _add(self, person: str, rows: tuple[NDArray, ...]) -> None:
-        self._rows.setdefault(person, []).append(rows)
-        self.counts[person] = self.counts.get(person, 0) + len(rows[0])
-        if self.counts[person] % BUFFERED_EYES == 0:
+    def finish(self) -> None:
+        """Writes the eyes that are still in memory."""
+        for person in list(self._waiting):
             self._flush(person)
 
     def _flush(self, person: str) -> None:
-        rows = self._rows.pop(person, [])
-        if not rows:
-            return
+        eyes = join_eyes(self._waiting.pop(person))
         group = self._file.require_group(person)
-        for name, values in zip(("image", *LABELS), zip(*rows, strict=True), strict=True):
-            if name != "image" and name not in self.labels:
-                continue
-            block = np.concatenate(values)
+        for name in self._datasets:
+            block = getattr(eyes, name)
             if name not in group:
+                shape = block.shape[1:]
                 group.create_dataset(
-                    name,
-                    data=block,
-                    maxshape=(None, *block.shape[1:]),
-                    chunks=(BUFFERED_EYES, *block.shape[1:]),
+                    name, data=block, maxshape=(None, *shape), chunks=(BUFFERED_EYES, *shape)
                 )
             else:
                 data = group[name]
                 data.resize(len(data) + len(block), axis=0)
                 data[-len(block) :] = block
         self._check()
-
-    def _finish(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            for person in list(self._rows):
-                self._flush(person)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ending.__exit__(kind, error, trace)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 LANDMARKS = 18  # 8 on the eyelid margin, 8 on the iris edge, the iris centre, the eyeball centre
 LABELS = {"gaze": (2,), "head": (2,), "landmarks": (LANDMARKS, 2)}
@@ -13,7 +13,7 @@ LABELS = {"gaze": (2,), "head": (2,), "landmarks": (LANDMARKS, 2)}
 
 @dataclass(frozen=True)
 class Eyes:
-    """Eye pictures and their labels, one row an eye; unknown labels are NaN."""
+    """Eye pictures and their labels, one row per eye; unknown labels are NaN."""
 
     image: NDArray[np.uint8]
     """(N, H, W) grey or (N, H, W, 3) RGB."""
@@ -24,13 +24,13 @@ class Eyes:
     landmarks: NDArray[np.float32]
     """(N, 18, 2) x and y in pixels."""
     person: NDArray[np.str_]
-    """(N,) the group each eye comes from."""
+    """(N,) the person of each eye, or the name of a data set without persons."""
 
     def __len__(self) -> int:
         return len(self.image)
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.integer] | slice) -> "Eyes":
-        """The eyes of the given rows (mask, indices or slice), in that order."""
+        """The eyes of rows given by a mask, indices or a slice, in that order."""
         return Eyes(
             self.image[rows], self.gaze[rows], self.head[rows], self.landmarks[rows], self.person[rows]
         )
@@ -55,6 +55,28 @@ class Eyes:
         return np.all(np.isfinite(self.landmarks), axis=(1, 2))
 
 
+def one_eye(
+    person: str,
+    image: NDArray[np.uint8],
+    gaze: ArrayLike | None = None,
+    head: ArrayLike | None = None,
+    landmarks: ArrayLike | None = None,
+) -> Eyes:
+    """Eyes of length 1, from a picture (H, W) or (H, W, 3); None stands for an unknown label."""
+    gaze_row, head_row, landmark_row = (
+        np.full((1, *shape), np.nan, np.float32) if value is None else np.asarray(value, np.float32)[None]
+        for value, shape in zip((gaze, head, landmarks), LABELS.values(), strict=True)
+    )
+    return Eyes(image[None], gaze_row, head_row, landmark_row, np.array([person]))
+
+
+def to_color(picture: NDArray[np.uint8], *, color: bool) -> NDArray[np.uint8]:
+    """A picture (H, W) or (H, W, 3) RGB as RGB, or without `color` as grey."""
+    if color == (picture.ndim == 3):
+        return picture
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB if color else cv2.COLOR_RGB2GRAY), np.uint8)
+
+
 def equalize(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Histogram-equalised copies of pictures (N, H, W) or, on their luma, (N, H, W, 3) RGB."""
     result = np.empty_like(images)
@@ -69,7 +91,7 @@ def equalize(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def join_eyes(parts: Sequence[Eyes]) -> Eyes:
-    """All eyes of one or more sets, in their order."""
+    """All eyes of one set or of several, in their order."""
     return Eyes(
         np.concatenate([part.image for part in parts]),
         np.concatenate([part.gaze for part in parts]),

@@ -1,12 +1,13 @@
-"""MPIIFaceGaze pictures (Zhang et al., CVPR Workshops 2017) into a prepared eye set.
+"""The data set MPIIFaceGaze (Zhang et al., CVPR Workshops 2017): faces before a laptop's webcam.
 
-A folder holds, a person, pXX/pXX.txt with a line a picture, the pictures it names, and
+A folder holds, for each person, pXX/pXX.txt with one line per picture, the pictures that it names, and
 pXX/Calibration/Camera.mat. Every eye is normalized (see `normalization`), and the subject's right eye
 mirrored, so that the inner corner is on the picture's left.
 """
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgan.data.calibration import read_camera
+from fpgan.data.entry import Contents, DataSet, Samples
+from fpgan.data.eyes import Eyes, one_eye
 from fpgan.data.face_model import Side, eye_center, head_angles
 from fpgan.data.gaze import mirror, vectors_to_angles
 from fpgan.data.normalization import (
@@ -25,16 +28,16 @@ from fpgan.data.normalization import (
     normalize_picture,
     rotation_towards,
 )
-from fpgan.data.preparation import PreparedEye, write_eyes
-from fpgan.data.preparation_report import Report, SampleError
+from fpgan.data.preparation_report import SampleError
 from fpgan.data.raw_files import parse_number, read_bytes, read_jpeg
+from fpgan.domains import Domain
 from fpgan.errors import InputError
 from fpgan.params import EyePicture, PrepareMPIIFaceGaze
 
 COLUMNS = 28
 LONGEST_LINE = 8192  # bytes; a path of 4 KiB and the numbers
 REFERENCE_WIDTH = 60  # pixels of the picture that params.focal_length is given for
-STEEPEST = np.cos(np.radians(85))  # between the line of sight and the direction of a gaze or head
+STEEPEST = np.cos(np.radians(85))  # of the angle between the line of sight and a gaze or a head
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Line:
 
 @dataclass(frozen=True)
 class AnnotatedPicture:
-    """What one line says; millimetres, camera frame."""
+    """The content of one line; millimetres, camera frame."""
 
     picture: str
     head_rotation: NDArray[np.floating]
@@ -67,54 +70,53 @@ class AnnotatedPicture:
     evaluated_eye: Side
 
 
-def prepare_mpiifacegaze(
-    source: Path,
-    output: Path,
-    picture: EyePicture,
-    params: PrepareMPIIFaceGaze,
-    *,
-    at_most: int | None = None,
-    workers: int | None = None,
-    progress: Callable[[int, int], object] | None = None,
-) -> Report:
-    """Normalizes the eyes of an MPIIFaceGaze folder and writes them with gaze and head, a group a person.
-
-    Of more than `at_most` annotation lines that many are drawn at random. `progress` is told the number of
-    lines done and of all. Raises InputError when the folder, an annotation or a camera is absent or broken,
-    or when too many lines are bad.
-    """
-    root = source.resolve()
-    persons = find_persons(source)
-    cameras = {person: read_camera(root, person) for person in persons}
-    lines = sum(1 for person in persons for _ in annotation_lines(root, person))
-    normalized = NormalizedCamera(
-        params.focal_length * picture.width / REFERENCE_WIDTH, params.distance, picture.width, picture.height
-    )
-    return write_eyes(
-        output,
-        ("gaze", "head"),
-        (line for person in persons for line in annotation_lines(root, person)),
-        partial(_prepare_line, root, cameras, normalized, picture.color, params.eye),
-        Report(str(source), lines, dict.fromkeys(persons, 0)),
-        at_most=at_most,
-        max_bad_fraction=params.max_bad_fraction,
-        workers=workers,
-        progress=progress,
-    )
+def is_mpiifacegaze(source: Path) -> bool:
+    """Whether a folder holds folders p00, p01, ..."""
+    return bool(find_persons(source))
 
 
 def find_persons(source: Path) -> list[str]:
-    """The folders p00, p01, ... in a folder; InputError when there are none."""
-    if not source.is_dir():
-        raise InputError(f"{source}: no such folder; expected MPIIFaceGaze's p00, p01, ...")
-    persons = sorted(path.name for path in source.glob("p[0-9][0-9]") if path.is_dir())
+    """The names of the folders p00, p01, ... in a folder."""
+    return sorted(path.name for path in source.glob("p[0-9][0-9]") if path.is_dir())
+
+
+def mpiifacegaze_contents(source: Path) -> Contents:
+    """All annotation lines of an MPIIFaceGaze folder; a picture that is annotated and absent is missing."""
+    root = source.resolve()
+    contents = Contents({}, [], [])
+    for person in find_persons(source):
+        for line in annotation_lines(root, person):
+            contents.counts[person] = contents.counts.get(person, 0) + 1
+            with suppress(SampleError):  # the preparation reports malformed lines
+                name = f"{person}/{parse_line(line).picture}"
+                (contents.pictures if (root / name).is_file() else contents.missing).append(name)
+    return contents
+
+
+def mpiifacegaze_samples(source: Path, picture: EyePicture, params: PrepareMPIIFaceGaze) -> Samples[Line]:
+    """The annotation lines of an MPIIFaceGaze folder, each with one eye or both.
+
+    Raises InputError when there are no persons, or when an annotation or a camera is absent or broken.
+    """
+    root = source.resolve()
+    persons = find_persons(source)
     if not persons:
         raise InputError(f"{source}: holds no persons; expected MPIIFaceGaze's folders p00, p01, ...")
-    return persons
+    cameras = {person: read_camera(root, person) for person in persons}
+    normalized = NormalizedCamera(
+        params.focal_length * picture.width / REFERENCE_WIDTH, params.distance, picture.width, picture.height
+    )
+    return Samples(
+        count=sum(1 for person in persons for _ in annotation_lines(root, person)),
+        samples=(line for person in persons for line in annotation_lines(root, person)),
+        prepare=partial(_prepare_line, root, cameras, normalized, picture.color, params.eye),
+        labels=("gaze", "head"),
+        persons=persons,
+    )
 
 
 def annotation_lines(root: Path, person: str) -> Iterator[Line]:
-    """The lines of a person's annotation, empty ones left out; InputError when it cannot be read."""
+    """The lines of a person's annotation without empty ones; raises InputError when it cannot be read."""
     name = f"{person}/{person}.txt"
     try:
         content = read_bytes(root, name)
@@ -126,7 +128,7 @@ def annotation_lines(root: Path, person: str) -> Iterator[Line]:
 
 
 def parse_line(line: Line) -> AnnotatedPicture:
-    """A line's annotation; SampleError when it is malformed."""
+    """A line's annotation; raises SampleError when it is malformed."""
     if len(line.text) > LONGEST_LINE:
         raise line.error(f"is longer than {LONGEST_LINE} bytes")
     try:
@@ -152,7 +154,7 @@ def _prepare_line(
     color: bool,
     eye: str,
     line: Line,
-) -> list[PreparedEye]:
+) -> list[Eyes]:
     annotation = parse_line(line)
     try:
         pixels = read_jpeg(root, str(Path(line.person) / annotation.picture)).decode(color=color)
@@ -175,7 +177,7 @@ def _normalize_eye(
     pixels: NDArray[np.uint8],
     camera: Camera,
     normalized: NormalizedCamera,
-) -> PreparedEye:
+) -> Eyes:
     center = eye_center(side, annotation.head_rotation, annotation.head_translation)
     if center[2] <= 0:
         raise line.error("the head is not before the camera")
@@ -197,4 +199,17 @@ def _normalize_eye(
     head = head_angles(rotation @ annotation.head_rotation)
     if side == "right":
         image, gaze_angles, head = np.ascontiguousarray(image[:, ::-1]), mirror(gaze_angles), mirror(head)
-    return PreparedEye(line.person, image, gaze_angles, head)
+    return one_eye(line.person, image, gaze_angles, head)
+
+
+MPIIFACEGAZE = DataSet(
+    name="mpiifacegaze",
+    kind="MPIIFaceGaze folder",
+    description="an MPIIFaceGaze folder (p00/p00.txt, p00/day01/0001.jpg, ...)",
+    recognizes=is_mpiifacegaze,
+    samples=mpiifacegaze_samples,
+    unit="annotation lines",
+    domain=Domain.REAL,
+    section="prepare_mpiifacegaze",
+    contents=mpiifacegaze_contents,
+)

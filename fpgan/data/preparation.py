@@ -1,81 +1,80 @@
-"""What the preparations have in common: samples in, an eye set and a report out."""
+"""The writing of a prepared eye set: samples in, an eye set and a report out."""
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress, islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fpgan.data.eye_set import EyeWriter
+from fpgan.data.entry import Sample, Samples
+from fpgan.data.eye_set import new_eye_set
+from fpgan.data.eyes import Eyes, join_eyes
 from fpgan.data.preparation_report import BadSample, Report, SampleError
+from fpgan.data.preview import Preview
 from fpgan.errors import InputError
 from fpgan.parallel import available_cpus, map_in_order
 
-CHUNK = 64  # samples a worker takes at a time
-MOST_WORKERS = 6  # each holds up to 100 MiB; with the tracking in their parent they stay below 1 GiB
-Sample = TypeVar("Sample")
-Progress = Callable[[int, int], object]
-"""Told the number of samples done and of all samples."""
+CHUNK = 64  # samples that a worker takes at a time
+MOST_WORKERS = 6  # each takes up to 100 MiB; together with MLflow in the parent they stay below 1 GiB
 
 
 @dataclass(frozen=True)
-class PreparedEye:
-    """One eye, as in `fpgan.data.eyes`; None where a label is not known."""
+class PreparedChunk:
+    """The outcome of a few samples."""
 
-    person: str
-    image: NDArray[np.uint8]
-    gaze: NDArray[np.floating] | None = None
-    head: NDArray[np.floating] | None = None
-    landmarks: NDArray[np.floating] | None = None
+    samples: int
+    eyes: Eyes | None
+    """None where the samples have no eyes."""
+    outside: int
+    """Samples that the parameters leave out."""
+    bad: list[BadSample]
 
 
 def write_eyes(
+    source: Path,
     output: Path,
-    labels: Collection[str],
-    samples: Iterable[Sample],
-    prepare_sample: Callable[[Sample], list[PreparedEye]],
-    report: Report,
+    samples: Samples[Any],
     *,
-    at_most: int | None = None,
-    equalized: bool = False,
+    at_most: int | None,
     max_bad_fraction: float,
     workers: int | None,
-    progress: Progress | None,
+    progress: Callable[[int, int], object] | None,
 ) -> Report:
-    """Prepares the `report.samples` samples and writes their eyes to `output`, which appears when complete.
+    """Prepares the samples of a source and writes their eyes to `output`, which appears when complete.
 
-    `prepare_sample` must be picklable, raises SampleError for a bad sample and returns no eye for one that
-    is not wanted. `workers` None means one a CPU, MOST_WORKERS at most; the result is the same for any
-    number. Of more than `at_most` samples that many are drawn at random, always the same. Fills and returns
-    the report. Raises InputError as soon as too many samples are bad, or when no eye is left.
+    Arguments are as in `fpgan.data.datasets.prepare`. Raises InputError as soon as more than
+    `max_bad_fraction` of all samples are broken, or when no eye is left.
     """
+    count, stream = samples.count, iter(samples.samples)
+    if at_most is not None and at_most < count:
+        count, stream = at_most, _draw(stream, count, at_most)
+    preview = Preview(count, samples.equalized)
+    report = Report(str(source), count, preview, dict.fromkeys(samples.persons, 0))
+    if not samples.in_parallel:
+        workers = 1
+    elif workers is None:
+        workers = min(available_cpus(), MOST_WORKERS)
+    workers = min(workers, math.ceil(count / CHUNK))
+    chunks = iter(lambda: list(islice(stream, CHUNK)), [])
     done = 0
-    if at_most is not None and at_most < report.samples:
-        samples = _draw(samples, report.samples, at_most)
-        report.samples = at_most
-    chunks = _chunks(samples)
-    workers = min(available_cpus(), MOST_WORKERS) if workers is None else workers
-    workers = min(workers, math.ceil(report.samples / CHUNK))
-    with EyeWriter(output, labels=labels, equalized=equalized) as writer:
-        for size, eyes, outside, bad in map_in_order(
-            partial(_prepare_chunk, prepare_sample), chunks, workers
-        ):
-            for eye in eyes:
-                writer.append(eye.person, eye.image, eye.gaze, eye.head, eye.landmarks)
-            report.outside += outside
-            report.bad += bad
+    with new_eye_set(output, labels=samples.labels, equalized=samples.equalized) as writer:
+        for chunk in map_in_order(partial(_prepare_chunk, samples.prepare), chunks, workers):
+            before, done = done, done + chunk.samples
+            if chunk.eyes is not None:
+                writer.extend(chunk.eyes)
+                preview.add(chunk.eyes, before, done)
+            report.outside += chunk.outside
+            report.bad += chunk.bad
             report.check(max_bad_fraction)
-            done += size
             if progress:
-                progress(done, report.samples)
+                progress(done, count)
         if not writer.counts:
             why = f": {report.outside} samples are outside the gaze or head range" if report.outside else ""
-            raise InputError("\n".join([f"{report.source}: holds no eyes{why}", *report.first_bad()]))
+            raise InputError("\n".join([f"{source}: holds no eyes{why}", *report.first_bad()]))
     report.counts |= writer.counts
     return report
 
@@ -86,17 +85,8 @@ def _draw(samples: Iterable[Sample], count: int, at_most: int) -> Iterator[Sampl
     return compress(samples, drawn)
 
 
-def _chunks(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
-    rest = iter(samples)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
-
-
-def _prepare_chunk(
-    prepare_sample: Callable[[Sample], list[PreparedEye]], chunk: list[Sample]
-) -> tuple[int, list[PreparedEye], int, list[BadSample]]:
-    """Number of samples, their eyes, the number of those not wanted, and the bad ones."""
-    eyes: list[PreparedEye] = []
+def _prepare_chunk(prepare_sample: Callable[[Sample], list[Eyes]], chunk: list[Sample]) -> PreparedChunk:
+    eyes: list[Eyes] = []
     outside = 0
     bad: list[BadSample] = []
     for sample in chunk:
@@ -107,4 +97,4 @@ def _prepare_chunk(
         else:
             eyes += prepared
             outside += not prepared
-    return len(chunk), eyes, outside, bad
+    return PreparedChunk(len(chunk), join_eyes(eyes) if eyes else None, outside, bad)

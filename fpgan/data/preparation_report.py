@@ -1,15 +1,16 @@
-"""What a preparation made and what it left out."""
+"""The outcome of a preparation: the eyes it wrote, and the samples it left out."""
 
 import json
 from dataclasses import asdict, dataclass, field
 
+from fpgan.data.preview import Preview
 from fpgan.errors import InputError
 
 SHOWN = 5  # bad samples named in messages; the JSON has them all
 
 
 class SampleError(Exception):
-    """One sample cannot be used; the message says why. Caught, counted and reported by the preparation."""
+    """One sample cannot be used, for the reason in the message; the preparation counts and reports it."""
 
     def __init__(self, file: str, line: int | None, reason: str) -> None:
         super().__init__(reason)
@@ -26,7 +27,7 @@ class BadSample:
 
     def __str__(self) -> str:
         text = f"{self.file}{'' if self.line is None else f':{self.line}'}: {self.reason}"
-        # Names and values of damaged files may hold what a terminal would obey.
+        # Names and values in damaged files may hold a terminal's control characters.
         return "".join(character if character.isprintable() else "?" for character in text)
 
 
@@ -36,11 +37,13 @@ class Report:
 
     source: str
     samples: int
-    """Samples read from the source: pictures, annotation lines or rows, good, left out and bad."""
+    """All samples of the source: pictures, annotation lines or rows, used or not."""
+    preview: Preview = field(compare=False, repr=False)
+    """Some of the eyes written."""
     counts: dict[str, int] = field(default_factory=dict)
-    """Eyes written, a person."""
+    """Eyes written, per person."""
     outside: int = 0
-    """Samples left out because their gaze or head pose lies outside the range that was asked for."""
+    """Samples left out because their gaze or head pose lies outside the wanted range."""
     bad: list[BadSample] = field(default_factory=list)
     """In the order of the source."""
 
@@ -50,7 +53,15 @@ class Report:
         return sum(self.counts.values())
 
     def to_json(self) -> str:
-        return json.dumps({**asdict(self), "eyes": self.eyes}, indent=2)
+        record = {
+            "source": self.source,
+            "samples": self.samples,
+            "counts": self.counts,
+            "outside": self.outside,
+            "bad": [asdict(sample) for sample in self.bad],
+            "eyes": self.eyes,
+        }
+        return json.dumps(record, indent=2)
 
     def summary(self) -> str:
         """A few lines for the terminal."""
@@ -63,7 +74,7 @@ class Report:
         return "\n".join(lines)
 
     def check(self, max_bad_fraction: float) -> None:
-        """Raises InputError when more than this share of all samples is bad."""
+        """Raises InputError when a larger share of all samples than `max_bad_fraction` is bad."""
         if len(self.bad) <= max_bad_fraction * self.samples:
             return
         raise InputError(
@@ -72,13 +83,13 @@ class Report:
                     f"{self.source}: {len(self.bad)} of {self.samples} samples are bad so far, more than the "
                     f"max_bad_fraction of {max_bad_fraction:g} allows:",
                     *self.first_bad(),
-                    "Mend or remove these files, or raise max_bad_fraction to leave them out.",
+                    "Repair or remove these files, or raise max_bad_fraction to leave them out.",
                 ]
             )
         )
 
     def first_bad(self) -> list[str]:
-        """A line each for the first bad samples, and one for the rest."""
+        """One line for each of the first bad samples, and one line for the rest."""
         lines = [f"  {sample}" for sample in self.bad[:SHOWN]]
         if len(self.bad) > SHOWN:
             lines.append(f"  and {len(self.bad) - SHOWN} more")

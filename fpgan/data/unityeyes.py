@@ -1,4 +1,4 @@
-"""UnityEyes pictures (Wood et al., ETRA 2016) into a prepared eye set.
+"""The data set UnityEyes (Wood et al., ETRA 2016): rendered eyes with gaze, head pose and landmarks.
 
 A folder holds imgs/N.jpg and imgs/N.json, or the same files directly. Points are strings "(x, y, z)" in
 pixels from the picture's lower left corner. The camera is orthographic, with y up, and looks at the
@@ -8,7 +8,7 @@ eyeball's centre.
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,23 +18,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgan.data.cropping import Crop
-from fpgan.data.eyes import LABELS
+from fpgan.data.entry import Contents, DataSet, Samples
+from fpgan.data.eyes import LABELS, Eyes, one_eye
 from fpgan.data.gaze import vectors_to_angles
-from fpgan.data.preparation import PreparedEye, write_eyes
-from fpgan.data.preparation_report import Report, SampleError
+from fpgan.data.preparation_report import SampleError
 from fpgan.data.raw_files import LARGEST_NUMBER, MAX_TEXT_BYTES, NUMBER, REDUCTIONS, read_bytes, read_jpeg
+from fpgan.domains import Domain
 from fpgan.errors import InputError
 from fpgan.params import EyePicture, PrepareUnityEyes
 
-PERSON = "unityeyes"
+PERSON = "unityeyes"  # the name of the data set, since its eyes are of no person
 OUTER_CORNER = 8  # of the interior margin's points
 VECTOR = re.compile(rf"\(({NUMBER}), *({NUMBER}), *({NUMBER})(?:, *{NUMBER})?\)")
 POINTS = re.compile(rf"(?:\({NUMBER}, *{NUMBER}, *{NUMBER}\))+")
 
 
 @dataclass(frozen=True)
-class Record:
-    """What one JSON file says; points (N, 2) are in pixels as stored, y from the lower edge."""
+class Annotation:
+    """The content of one JSON file; points (N, 2) are in pixels as stored, y from the lower edge."""
 
     interior_margin: NDArray[np.floating]
     caruncle: NDArray[np.floating]
@@ -45,69 +46,78 @@ class Record:
     """(2,) pitch and yaw in radians."""
 
 
-def prepare_unityeyes(
-    source: Path,
-    output: Path,
-    picture: EyePicture,
-    params: PrepareUnityEyes,
-    *,
-    at_most: int | None = None,
-    workers: int | None = None,
-    progress: Callable[[int, int], object] | None = None,
-) -> Report:
-    """Crops all pictures of a UnityEyes folder and writes them with gaze, head and landmarks.
+@dataclass(frozen=True)
+class Listing:
+    """The files of a UnityEyes folder; names are without their endings."""
 
-    Those whose gaze or head pose is outside the ranges in `params` are left out, and their JPEG not read. Of
-    more than `at_most` pictures that many are drawn at random. `progress` is told the number of pictures done
-    and of all. Raises InputError when the folder is absent or empty, or when too many pictures are bad.
-    """
-    folder, pictures, records = list_files(source)
-    names = sorted(sorted(pictures | records), key=len)  # numbers in their order
-    return write_eyes(
-        output,
-        tuple(LABELS),
-        names,
-        partial(_prepare_eye, source.resolve(), folder.relative_to(source).name, picture, params),
-        Report(str(source), len(names)),
-        at_most=at_most,
-        max_bad_fraction=params.max_bad_fraction,
-        workers=workers,
-        progress=progress,
-    )
+    folder: str
+    """Of the files, relative to the source: `imgs`, or empty."""
+    pictures: set[str]
+    annotations: set[str]
 
 
-def list_files(source: Path) -> tuple[Path, set[str], set[str]]:
-    """The folder the files lie in, and the names, without their endings, of its pictures and of its records.
-
-    Raises InputError when the folder is absent or holds neither.
-    """
-    folder = source / "imgs" if (source / "imgs").is_dir() else source
-    if not folder.is_dir():
-        raise InputError(f"{source}: no such folder; expected UnityEyes' imgs/N.jpg and imgs/N.json")
-    pictures: set[str] = set()
-    records: set[str] = set()
+def list_folder(source: Path) -> Listing:
+    """Lists pictures and annotations; raises InputError when there are none."""
+    folder = _image_folder(source)
+    found: dict[str, set[str]] = {".jpg": set(), ".json": set()}
     try:
         with os.scandir(folder) as entries:  # a million names are small, a million paths are not
             for entry in entries:
                 name, ending = os.path.splitext(entry.name)
-                if ending in (".jpg", ".json") and name[0] != ".":
-                    (pictures if ending == ".jpg" else records).add(name)
+                if ending in found and name[0] != ".":
+                    found[ending].add(name)
     except OSError as error:
         raise InputError(f"{folder}: cannot be read ({error})") from None
-    if not pictures | records:
+    if not any(found.values()):
         raise InputError(f"{folder}: holds no pictures; expected UnityEyes' N.jpg and N.json")
-    return folder, pictures, records
+    return Listing(folder.relative_to(source).name, found[".jpg"], found[".json"])
 
 
-def _prepare_eye(
+def _image_folder(source: Path) -> Path:
+    return source / "imgs" if (source / "imgs").is_dir() else source
+
+
+def is_unityeyes(source: Path) -> bool:
+    """Whether a folder, or `imgs` in it, holds JSON files."""
+    return source.is_dir() and any(_image_folder(source).glob("*.json"))
+
+
+def unityeyes_contents(source: Path) -> Contents:
+    """All samples of a UnityEyes folder; a picture without its annotation, or the reverse, is missing it."""
+    listing = list_folder(source)
+    missing = [f"{name}.json" for name in sorted(listing.pictures - listing.annotations)]
+    missing += [f"{name}.jpg" for name in sorted(listing.annotations - listing.pictures)]
+    return Contents(
+        {PERSON: len(listing.pictures | listing.annotations)},
+        missing,
+        [os.path.join(listing.folder, f"{name}.jpg") for name in sorted(listing.pictures)],
+    )
+
+
+def unityeyes_samples(source: Path, picture: EyePicture, params: PrepareUnityEyes) -> Samples[str]:
+    """The pictures of a UnityEyes folder by their numbers; raises InputError when there are none.
+
+    Those whose gaze or head pose lies outside the ranges in `params` have no eye, and their JPEG is not read.
+    """
+    listing = list_folder(source)
+    names = sorted(sorted(listing.pictures | listing.annotations), key=len)  # numbers in their order
+    return Samples(
+        count=len(names),
+        samples=names,
+        prepare=partial(_prepare_picture, source.resolve(), listing.folder, picture, params),
+        labels=tuple(LABELS),
+    )
+
+
+def _prepare_picture(
     root: Path, folder: str, size: EyePicture, params: PrepareUnityEyes, name: str
-) -> list[PreparedEye]:
+) -> list[Eyes]:
     annotation = read_annotation(root, os.path.join(folder, f"{name}.json"))
     if not _is_wanted(annotation, params):
         return []
     jpeg = read_jpeg(root, os.path.join(folder, f"{name}.jpg"))
     margin, caruncle, iris = (
-        _from_upper_left(points, jpeg.height)
+        points * [1, -1] + [-0.5, jpeg.height - 0.5]  # from the centre of the upper left pixel
         for points in (annotation.interior_margin, annotation.caruncle, annotation.iris)
     )
     eyeball = np.array([[jpeg.width - 1, jpeg.height - 1]]) / 2
@@ -126,19 +136,13 @@ def _prepare_eye(
         )
     reduction = max((r for r in REDUCTIONS if crop.width / r >= size.width), default=1)
     pixels = jpeg.decode(color=size.color, reduction=reduction)
-    return [
-        PreparedEye(
-            PERSON,
-            crop.scaled(1 / reduction).cut(pixels, size.width, size.height),
-            annotation.gaze,
-            annotation.head,
-            crop.move(landmarks, size.width, size.height),
-        )
-    ]
+    image = crop.scaled(1 / reduction).cut(pixels, size.width, size.height)
+    landmarks = crop.move(landmarks, size.width, size.height)
+    return [one_eye(PERSON, image, annotation.gaze, annotation.head, landmarks)]
 
 
-def _is_wanted(annotation: Record, params: PrepareUnityEyes) -> bool:
-    """Whether gaze and head pose lie in the ranges asked for."""
+def _is_wanted(annotation: Annotation, params: PrepareUnityEyes) -> bool:
+    """Whether gaze and head pose lie in the wanted ranges."""
     angles = np.degrees([*annotation.gaze, *annotation.head])
     return all(
         wanted is None or wanted[0] <= angle <= wanted[1]
@@ -146,19 +150,14 @@ def _is_wanted(annotation: Record, params: PrepareUnityEyes) -> bool:
     )
 
 
-def _from_upper_left(points: NDArray[np.floating], height: int) -> NDArray[np.floating]:
-    """Points (N, 2) from a picture's lower left corner, as points from the centre of its first pixel."""
-    return points * [1, -1] + [-0.5, height - 0.5]
-
-
 def find_crop(
     margin: NDArray[np.floating], caruncle: NDArray[np.floating], params: PrepareUnityEyes, aspect: float
 ) -> Crop:
-    """Where to cut an eye out, from points (N, 2) with y down and the nose to the left.
+    """The crop of an eye, from points (N, 2) with y down and the nose to the left.
 
-    `aspect` is height / width. corners: centred midway between the corners, that is the caruncle's point
-    furthest to the nose and the margin's outer corner. reference: FP-GAN's, centred on the margin's box,
-    with the eye's width taken from the caruncle's mean point.
+    `aspect` is height / width. corners: centred midway between the eye's corners, which are the caruncle's
+    point nearest to the nose and the margin's outer corner. reference: FP-GAN's, centred on the margin's
+    bounding box; the eye's width counts from the caruncle's mean point.
     """
     outer = margin[OUTER_CORNER]
     if params.crop == "corners":
@@ -172,8 +171,8 @@ def find_crop(
     return Crop.around(center + np.multiply(params.crop_shift, eye_width), width, width * aspect)
 
 
-def read_annotation(root: Path, name: str) -> Record:
-    """The annotation in a JSON file named relative to `root`; SampleError when anything in it is wrong."""
+def read_annotation(root: Path, name: str) -> Annotation:
+    """The annotation in a JSON file named relative to `root`; raises SampleError when it is malformed."""
     try:
         text = read_bytes(root, name, MAX_TEXT_BYTES).decode("utf-8-sig")
         record = json.loads(text, object_pairs_hook=_unambiguous)
@@ -190,15 +189,15 @@ def read_annotation(root: Path, name: str) -> Record:
         raise SampleError(name, None, str(error)) from None
     if not (0.5 < np.linalg.norm(look) < 2 and look[2] < 0):
         raise SampleError(name, None, "look_vec does not point towards the camera")
-    # Unity turns the head about x, downwards, and about y, with 180 degrees facing the camera.
+    # Unity rotates the head about x, positive downwards, and about y, where 180 degrees face the camera.
     head = np.radians([-((head_x + 180) % 360 - 180), -(head_y % 360 - 180)])
     if (np.abs(head) >= np.pi / 2).any():
         raise SampleError(name, None, "head_pose faces away from the camera")
-    return Record(margin, caruncle, iris, vectors_to_angles(look * [1, -1, 1]), head)
+    return Annotation(margin, caruncle, iris, vectors_to_angles(look * [1, -1, 1]), head)
 
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; ValueError when it says something twice."""
+    """A JSON object; raises ValueError when it has a key twice."""
     record = dict(pairs)
     if len(record) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -245,3 +244,17 @@ def _plausible(numbers: Iterable[str], key: str) -> NDArray[np.floating]:
 
 def _not_a_vector(key: str, text: Any) -> ValueError:
     return ValueError(f"'{key}': {str(text)[:60]!r} is not a vector such as '(1.0, 2.0, 3.0)'")
+
+
+UNITYEYES = DataSet(
+    name=PERSON,
+    kind="UnityEyes folder",
+    description="a UnityEyes folder (imgs/N.jpg and imgs/N.json)",
+    recognizes=is_unityeyes,
+    samples=unityeyes_samples,
+    unit="pictures",
+    domain=Domain.SYNTHETIC,
+    section="prepare_unityeyes",
+    filters=("gaze_pitch", "gaze_yaw", "head_pitch", "head_yaw"),
+    contents=unityeyes_contents,
+)

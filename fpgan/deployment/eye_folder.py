@@ -1,8 +1,8 @@
-"""An eye set as a folder of pictures, for readers that know no HDF5: FP-GAN's layout of translated sets.
+"""An eye set as a folder of pictures, for programs without HDF5: FP-GAN's layout of translated sets.
 
 Every eye is `N.png` or `N.jpg`, N from 1 over all persons in their order, beside `N.json` with "gaze" and
-"head", each [pitch, yaw] in radians, "landmarks" as 18 [x, y] in pixels, and "person"; what is not known
-is left out.
+"head", each [pitch, yaw] in radians, "landmarks" as 18 [x, y] in pixels, and "person". Unknown labels are
+left out.
 """
 
 import json
@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgan.data.coding import encode_picture
 from fpgan.data.eye_set import count_eyes, open_eyes, read_blocks
 from fpgan.data.eyes import LABELS
 from fpgan.errors import InputError
@@ -36,8 +37,8 @@ def write_folder(
     """Writes the eyes of an HDF5 set as pictures and JSON files, and returns their number.
 
     Pictures are written as they are stored; PNG keeps every value, JPEG does not. The folder appears when
-    it is complete. `progress` is told the number of eyes done and of all. Raises InputError when the set
-    cannot be read, or when the folder is there and holds anything.
+    it is complete. `progress` receives the number of eyes done and of all. Raises InputError when the set
+    cannot be read, or when the folder exists and is not empty.
     """
     number = 0
     with open_eyes(source) as file, output_folder(output) as folder:
@@ -52,7 +53,7 @@ def write_folder(
 
 
 def _rows(source: Path, file: h5py.File) -> Iterator[Row]:
-    """Picture and known labels of every eye, read a block at a time."""
+    """Picture and known labels of every eye, read in blocks."""
     for block in read_blocks(source, file):
         for row, image in enumerate(block.image):
             labels = {name: getattr(block, name)[row] for name in LABELS}
@@ -61,7 +62,5 @@ def _rows(source: Path, file: h5py.File) -> Iterator[Row]:
 
 
 def _write_eye(path: Path, picture: NDArray[np.uint8], labels: dict[str, object]) -> None:
-    stored = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    _, coded = cv2.imencode(path.suffix, stored, CODING[path.suffix[1:]])
-    path.write_bytes(coded.tobytes())
+    path.write_bytes(encode_picture(picture, path.suffix, CODING[path.suffix[1:]]))
     path.with_suffix(".json").write_text(json.dumps(labels) + "\n", encoding="utf-8")

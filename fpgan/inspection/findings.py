@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from fpgan.data.datasets import DATA_SETS
 from fpgan.data.eyes import Eyes
 from fpgan.data.preparation_report import SHOWN
 from fpgan.inspection.framing import Irises, labelled_irises
@@ -203,8 +204,8 @@ def landmark_problems(eyes: Eyes, irises: Irises) -> list[str]:
 def notes(survey: Survey, gaze: Array, irises: Irises) -> list[str]:
     """What is not wrong but good to know."""
     known = []
-    if len(survey.counts) == 1 and survey.kind != "UnityEyes folder" and "unityeyes" not in survey.counts:
-        (person,) = survey.counts
+    person, *others = survey.counts
+    if not others and person not in DATA_SETS:  # a data set without persons puts its name in their place
         known.append(f"All eyes are of one person ({person}): nothing can be said about other persons.")
     seen = following(gaze, irises)
     if seen.eyes >= FEWEST_EYES and not gaze_problems(gaze, irises):

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgan.data.eyes import Eyes, equalize
+from fpgan.data.eyes import Eyes, equalize, to_color
 
 Array = NDArray[np.floating]
 
@@ -108,8 +108,7 @@ def grey_pictures(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     resampling = cv2.INTER_AREA if images.shape[2] > WIDTH else cv2.INTER_LINEAR
     scaled = np.empty((len(images), height, WIDTH), np.uint8)
     for i, image in enumerate(images):
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
-        scaled[i] = cv2.resize(grey, (WIDTH, height), interpolation=resampling)
+        scaled[i] = cv2.resize(to_color(image, color=False), (WIDTH, height), interpolation=resampling)
     return equalize(scaled)
 
 

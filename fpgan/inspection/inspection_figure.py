@@ -39,7 +39,9 @@ def inspection_figure(survey: Survey, measured: Eyes, framing: Framing, problems
     ]
     figure = Figure(figsize=(WIDE, sum(heights)), layout="constrained")
     parts = _bands(figure, heights)
-    parts[0].text(0.01, 0.97, f"{survey.source}: {survey.kind}", fontsize=12, weight="bold", va="top")
+    parts[0].text(
+        0.01, 0.97, f"{survey.source}: {survey.data_set.kind}", fontsize=12, weight="bold", va="top"
+    )
     parts[0].text(
         0.01,
         1 - 0.38 / heights[0],

@@ -38,11 +38,11 @@ def _counts(survey: Survey) -> str:
     height, width = survey.eyes.image.shape[1:3]
     eyes = f"{survey.eyes_read} eyes of {width} x {height}, {'RGB' if survey.eyes.channels == 3 else 'grey'}"
     lines = [
-        f"{survey.source}: {survey.kind}",
-        f"  {survey.samples} {survey.unit} of {len(persons)} "
+        f"{survey.source}: {survey.data_set.kind}",
+        f"  {survey.samples} {survey.data_set.unit} of {len(persons)} "
         f"{'person' if len(persons) == 1 else 'persons'}: {shown}",
     ]
-    if survey.kind != "HDF5 eye set":
+    if survey.data_set.contents is not None:
         part = "all" if survey.read == survey.samples else f"{survey.read} drawn at random; --all for all"
         sizes = ", ".join(f"{size} ({count})" for size, count in list(survey.raw_sizes.items())[:5])
         lines += [
@@ -189,8 +189,8 @@ def summary(survey: Survey, framing: Framing, problems: list[str], notes: list[s
     """An inspection as values for JSON; angles in degrees."""
     return {
         "source": survey.source,
-        "kind": survey.kind,
-        "samples": {"unit": survey.unit, "all": survey.samples, "by_person": survey.counts},
+        "kind": survey.data_set.kind,
+        "samples": {"unit": survey.data_set.unit, "all": survey.samples, "by_person": survey.counts},
         "missing": survey.missing,
         "read": survey.read,
         "broken": [str(bad) for bad in survey.bad],

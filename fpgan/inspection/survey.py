@@ -1,4 +1,4 @@
-"""What a data set holds, without preparing all of it: counts over everything, pictures of a random part."""
+"""A survey of a data set without preparing all of it: counts of everything, pictures of a random part."""
 
 import hashlib
 import tempfile
@@ -7,54 +7,47 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgan.data.eye_set import open_eyes, person_groups, read_blocks
+from fpgan.data.datasets import prepare, recognize
+from fpgan.data.entry import DataSet
+from fpgan.data.eye_set import is_equalized, open_eyes, person_groups, read_blocks
 from fpgan.data.eyes import Eyes, equalize, join_eyes
-from fpgan.data.mpiifacegaze import annotation_lines, find_persons, parse_line, prepare_mpiifacegaze
 from fpgan.data.preparation_report import BadSample, SampleError
 from fpgan.data.raw_files import read_jpeg
-from fpgan.data.unityeyes import PERSON, list_files, prepare_unityeyes
 from fpgan.errors import InputError
 from fpgan.params import Params
 
-Kind = Literal["UnityEyes folder", "MPIIFaceGaze folder", "HDF5 eye set"]
-Progress = Callable[[int, int], object]
-
-READ = 2000  # samples of a raw folder that are read, unless all are
+READ = 2000  # samples of a raw folder that are read by default
 IN_MEMORY = 4000  # eyes
-SIZES = 200  # raw pictures whose size is looked up
+SIZES = 200  # raw pictures whose size is read
 FLAT = 4  # standard deviation, in grey levels, below which a picture shows nothing
-BLACK = 8  # mean grey level likewise
-LENIENT = {"max_bad_fraction": 1.0}  # broken samples are what a survey is to count
-ALL_ANGLES = dict.fromkeys(("gaze_pitch", "gaze_yaw", "head_pitch", "head_yaw"))
+BLACK = 8  # mean grey level below which a picture shows nothing
+LENIENT = {"max_bad_fraction": 1.0}  # a survey counts broken samples, however many there are
 
 
 @dataclass(frozen=True)
 class Survey:
-    """A data set: what its files say, what was read of it, and eyes drawn from that at random."""
+    """A data set: its files, the samples read, and eyes drawn from these at random."""
 
     source: str
-    kind: Kind
-    unit: str
-    """What `counts` counts: pictures, annotation lines or eyes."""
+    data_set: DataSet
     counts: dict[str, int]
-    """Samples by person, over the whole set."""
+    """Samples per person, of the whole set."""
     missing: list[str]
-    """Of a raw folder, what lacks its other half: a picture its record, an annotation line its picture."""
+    """Files of a raw folder that belong to another file and are absent."""
     read: int
     """Samples read."""
     bad: list[BadSample]
-    """Those of them that cannot be used."""
+    """Samples among those read that cannot be used."""
     raw_sizes: dict[str, int]
-    """Pictures of a raw folder by size, of a few."""
+    """Numbers of pictures per size, among a few of a raw folder."""
     eyes_read: int
-    """Eyes in the samples read, which the numbers below are about."""
+    """Eyes in the samples read; the numbers below are about these."""
     duplicates: int
-    """Eyes whose picture is, pixel by pixel, one that came before."""
+    """Eyes whose picture equals an earlier one pixel by pixel."""
     flat: int
     """Eyes whose picture is black or of one grey."""
     labels: dict[str, NDArray[np.float32]]
@@ -62,103 +55,57 @@ class Survey:
     landmarks: int
     """Eyes with landmarks."""
     eyes: Eyes
-    """At most 4 000 of the eyes read, pictures equalised."""
+    """At most 4 000 of the eyes read, with equalised pictures."""
 
     @property
     def samples(self) -> int:
         return sum(self.counts.values())
 
 
-def recognize(source: Path) -> Kind:
-    """What a path holds; InputError when it is no data set."""
-    if source.is_file():
-        return "HDF5 eye set"
-    if not source.is_dir():
-        raise InputError(f"{source}: no such file or folder")
-    if any(path.is_dir() for path in source.glob("p[0-9][0-9]")):
-        return "MPIIFaceGaze folder"
-    folder = source / "imgs" if (source / "imgs").is_dir() else source
-    if any(path.suffix == ".json" for path in folder.iterdir()):
-        return "UnityEyes folder"
-    raise InputError(
-        f"{source}: not a data set; expected a UnityEyes folder (imgs/N.jpg and imgs/N.json), an "
-        "MPIIFaceGaze folder (p00/p00.txt, p00/day01/0001.jpg, ...) or an HDF5 eye set"
-    )
-
-
 def survey(
-    source: Path, params: Params, *, everything: bool = False, progress: Progress | None = None
+    source: Path,
+    params: Params,
+    *,
+    everything: bool = False,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Survey:
-    """Surveys a raw folder of either data set, or an HDF5 eye set.
+    """Surveys a raw folder or an HDF5 eye set.
 
-    Of a raw folder 2 000 samples drawn at random are prepared as `params` say, with `everything` all of
-    them; an HDF5 set is read whole, and its pictures stay as large as they are. `progress` is told samples
-    done and of all. Raises InputError when the source is no data set, or nothing in it can be used.
+    Of a raw folder 2 000 samples, drawn at random, are prepared as `params` say, with `everything` all of
+    them; samples outside the ranges in `params` count too. An HDF5 set is read whole, and its pictures keep
+    their size. `progress` receives the number of samples done and of all. Raises InputError when the source
+    is not a data set, or when nothing in it can be used.
     """
-    kind = recognize(source)
-    if kind == "HDF5 eye set":
-        return _survey_hdf5(source, progress)
-    at_most = None if everything else READ
+    data_set = recognize(source)
+    if data_set.contents is None or data_set.section is None:
+        return _survey_eye_set(source, data_set, progress)
+    contents = data_set.contents(source)
+    section = getattr(params, data_set.section)
+    keep_all = LENIENT | dict.fromkeys(data_set.filters)
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "eyes.h5"
-        if kind == "UnityEyes folder":
-            unit, counts, missing, raw_sizes = _list_unityeyes(source)
-            report = prepare_unityeyes(
-                source,
-                prepared,
-                params.eyes,
-                params.prepare_unityeyes.model_copy(update=LENIENT | ALL_ANGLES),
-                at_most=at_most,
-                progress=progress,
-            )
-        else:
-            unit, counts, missing, raw_sizes = _list_mpiifacegaze(source)
-            report = prepare_mpiifacegaze(
-                source,
-                prepared,
-                params.eyes,
-                params.prepare_mpiifacegaze.model_copy(update=LENIENT),
-                at_most=at_most,
-                progress=progress,
-            )
+        report = prepare(
+            data_set,
+            source,
+            prepared,
+            params.eyes,
+            section.model_copy(update=keep_all),
+            at_most=None if everything else READ,
+            progress=progress,
+        )
         return replace(
-            _survey_hdf5(prepared, None),
+            _survey_eye_set(prepared, data_set, None),
             source=str(source),
-            kind=kind,
-            unit=unit,
-            counts=counts,
-            missing=missing,
+            counts=contents.counts,
+            missing=contents.missing,
             read=report.samples,
             bad=report.bad,
-            raw_sizes=raw_sizes,
+            raw_sizes=_sizes(source.resolve(), contents.pictures),
         )
 
 
-def _list_unityeyes(source: Path) -> tuple[str, dict[str, int], list[str], dict[str, int]]:
-    folder, pictures, records = list_files(source)
-    missing = [f"{name}.json" for name in sorted(pictures - records)]
-    missing += [f"{name}.jpg" for name in sorted(records - pictures)]
-    place = folder.relative_to(source)
-    names = [str(place / f"{name}.jpg") for name in sorted(pictures)]
-    return "pictures", {PERSON: len(pictures | records)}, missing, _sizes(source.resolve(), names)
-
-
-def _list_mpiifacegaze(source: Path) -> tuple[str, dict[str, int], list[str], dict[str, int]]:
-    root = source.resolve()
-    counts: dict[str, int] = {}
-    missing: list[str] = []
-    names: list[str] = []
-    for person in find_persons(source):
-        for line in annotation_lines(root, person):
-            counts[person] = counts.get(person, 0) + 1
-            with suppress(SampleError):  # a malformed line is counted where it is read
-                name = f"{person}/{parse_line(line).picture}"
-                (names if (root / name).is_file() else missing).append(name)
-    return "annotation lines", counts, missing, _sizes(root, names)
-
-
 def _sizes(root: Path, names: list[str]) -> dict[str, int]:
-    """Numbers of pictures by size, of a few spread over all."""
+    """Numbers of pictures per size, of a few spread over all."""
     sizes: Counter[str] = Counter()
     for name in names[:: max(1, len(names) // SIZES)]:
         with suppress(SampleError):
@@ -167,7 +114,7 @@ def _sizes(root: Path, names: list[str]) -> dict[str, int]:
     return dict(sizes.most_common())
 
 
-def _survey_hdf5(source: Path, progress: Progress | None) -> Survey:
+def _survey_eye_set(source: Path, data_set: DataSet, progress: Callable[[int, int], object] | None) -> Survey:
     with open_eyes(source) as file:
         counts = {name: len(group["image"]) for name, group in person_groups(file).items()}
         total = sum(counts.values())
@@ -192,12 +139,11 @@ def _survey_hdf5(source: Path, progress: Progress | None) -> Survey:
             if progress:
                 progress(done, total)
         eyes = join_eyes(kept)
-        if not file.attrs.get("equalized", False):
+        if not is_equalized(file):
             eyes = eyes.with_images(equalize(eyes.image))
     return Survey(
         source=str(source),
-        kind="HDF5 eye set",
-        unit="eyes",
+        data_set=data_set,
         counts=counts,
         missing=[],
         read=total,

@@ -12,7 +12,7 @@ from fpgan.data.gaze import angles_to_vectors, mirror
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.inference import BATCH, stream_gaze
 from fpgan.own_pictures.folder import FolderResult, run_over_folder
-from fpgan.own_pictures.reading import PictureShape
+from fpgan.params import EyePicture
 
 OVERLAY_WIDTH = 480  # pixels, about
 ARROW = 0.6  # length of a gaze arrow seen from the side, in picture widths
@@ -25,7 +25,7 @@ def estimate_folder(
     network: GazeNet,
     source: Path,
     output: Path,
-    shape: PictureShape,
+    shape: EyePicture,
     *,
     flip: bool,
     progress: Callable[[int, int], object] | None = None,

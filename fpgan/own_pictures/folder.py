@@ -16,14 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from fpgan.data.coding import encode_picture
+from fpgan.data.cropping import fit_picture
 from fpgan.data.eyes import equalize
 from fpgan.data.preparation_report import SHOWN, BadSample, SampleError
 from fpgan.device import device_of
 from fpgan.errors import InputError
 from fpgan.files.output_folder import output_folder
 from fpgan.networks.inference import Spread
-from fpgan.own_pictures.reading import PictureShape, fit_picture, list_pictures, read_picture
+from fpgan.own_pictures.reading import is_cut_off, list_pictures, read_picture
 from fpgan.parallel import available_cpus, map_ahead, map_in_order
+from fpgan.params import EyePicture
 
 ONE_BLOCK = 3840  # bytes of a picture whose PNG fills one block of a disk, compressed or not
 PROCESSES = 4  # that read for a GPU, and as many that write: the threads of one manage 5000 pictures a second
@@ -62,7 +65,7 @@ class FolderResult:
     bad: int = 0
     first_bad: list[BadSample] = field(default_factory=list)
 
-    def in_words(self, shape: PictureShape, table: Path, done: str, *, flip: bool) -> str:
+    def in_words(self, shape: EyePicture, table: Path, done: str, *, flip: bool) -> str:
         """A line on the whole folder, then those on pictures that were cut or could not be read."""
         mirrored = ", mirrored before and back after" if flip else ""
         return "\n".join(
@@ -72,7 +75,7 @@ class FolderResult:
             ]
         )
 
-    def remarks(self, shape: PictureShape, table: Path) -> list[str]:
+    def remarks(self, shape: EyePicture, table: Path) -> list[str]:
         """Lines on the pictures that were not read, or not whole."""
         lines = []
         if self.cut_off:
@@ -94,7 +97,7 @@ def run_over_folder(
     use: Callable[[Picture, NDArray[Any]], tuple[Picture, Sequence[str]]],
     source: Path,
     output: Path,
-    shape: PictureShape,
+    shape: EyePicture,
     *,
     table: str,
     columns: Sequence[str],
@@ -184,7 +187,7 @@ def _chunks(names: Iterator[tuple[str, str]], size: int) -> Iterator[list[tuple[
 
 
 def _read(
-    root: Path, shape: PictureShape, flip: bool, chunk: list[tuple[str, str]]
+    root: Path, shape: EyePicture, flip: bool, chunk: list[tuple[str, str]]
 ) -> tuple[list[Eye], Picture]:
     eyes = []
     for name, target in chunk:
@@ -192,12 +195,12 @@ def _read(
             picture = read_picture(root, name)
             if flip:
                 picture = np.ascontiguousarray(picture[:, ::-1])
-            eyes.append(Eye(name, target, *fit_picture(picture, shape), None))
+            fitted, crop = fit_picture(picture, shape)
+            eyes.append(Eye(name, target, fitted, is_cut_off(picture, crop), None))
         except SampleError as error:
             eyes.append(Eye(name, target, None, False, error.sample))
     seen = [eye.picture for eye in eyes if eye.picture is not None]
-    size = (shape.height, shape.width, 3)[: 3 if shape.color else 2]
-    return eyes, equalize(np.array(seen, np.uint8).reshape(-1, *size))
+    return eyes, equalize(np.array(seen, np.uint8).reshape(-1, *shape.shape))
 
 
 def _write(
@@ -220,11 +223,10 @@ def _write(
                 continue
             picture, row = use(eye.picture, next(rest))
             values.append(row)
-            stored = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
             path = os.path.join(folder, eye.target)
-            how = [] if stored.nbytes > ONE_BLOCK else [cv2.IMWRITE_PNG_COMPRESSION, 0]
+            how = [] if picture.nbytes > ONE_BLOCK else [cv2.IMWRITE_PNG_COMPRESSION, 0]
             with open(path, "wb") as file:
-                file.write(cv2.imencode(".png", stored, how)[1].data)
+                file.write(encode_picture(picture, ".png", how))
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from None
     return chunk, values

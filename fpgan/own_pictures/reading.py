@@ -1,11 +1,10 @@
-"""Eye pictures as their owner keeps them: PNG and JPEG files of any size, in folders of any depth."""
+"""A user's own eye pictures: PNG and JPEG files of any size, in folders of any depth."""
 
 import os
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +20,15 @@ from fpgan.errors import InputError
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 PNG = b"\x89PNG\r\n\x1a\n"
-BEHIND = 128  # the grey of what is transparent: the middle, which says nothing
-NOTABLE = 0.1  # of a picture's width or height, cut off to give it another shape
-
-
-@dataclass(frozen=True)
-class PictureShape:
-    """Of the pictures a network sees."""
-
-    height: int
-    width: int
-    color: bool
-
-    def __str__(self) -> str:
-        return f"{self.width} x {self.height} pixels, {'RGB' if self.color else 'grey'}"
+BEHIND = 128  # the grey level behind transparent parts: neither dark nor bright
+NOTABLE = 0.1  # share of a picture's width or height whose loss is reported
 
 
 def list_pictures(folder: Path) -> Iterator[str]:
-    """Names relative to `folder` of the PNG and JPEG files in it and below, and of linked folders.
+    """Names, relative to `folder`, of the PNG and JPEG files in it and in its subfolders.
 
-    Sorted within each folder. Hidden files and folders are passed over, links to folders not followed.
-    Raises InputError when a folder cannot be read.
+    Sorted within each folder, without hidden files and folders. A link to a folder is listed like a picture
+    and not followed. Raises InputError when a folder cannot be read.
     """
 
     def refuse(error: OSError) -> None:
@@ -59,8 +46,9 @@ def list_pictures(folder: Path) -> Iterator[str]:
 def read_picture(root: Path, name: str) -> NDArray[np.uint8]:
     """A PNG or JPEG picture named relative to `root`, an absolute path without links.
 
-    (H, W) grey or (H, W, 3) RGB: turned upright as its camera noted, transparent parts grey, and of 16-bit
-    pictures the bits that are used. Raises SampleError when it cannot be read or leads out of `root`.
+    (H, W) grey or (H, W, 3) RGB: upright according to the camera's orientation mark, with grey in place of
+    transparent parts; 16-bit pictures are scaled by the bits that they use. Raises SampleError when the
+    picture cannot be read or lies outside `root`.
     """
     data = read_bytes(root, name)
     if data.startswith(PNG):
@@ -80,26 +68,14 @@ def read_picture(root: Path, name: str) -> NDArray[np.uint8]:
     return _as_bytes(pixels)
 
 
-def fit_picture(picture: NDArray[np.uint8], shape: PictureShape) -> tuple[NDArray[np.uint8], bool]:
-    """The largest middle part of a picture that has the wanted shape, resampled to it, and in its colours.
-
-    Also whether more than a tenth of the picture's width or height is cut off.
-    """
+def is_cut_off(picture: NDArray[np.uint8], crop: Crop) -> bool:
+    """Whether a crop leaves out more than a tenth of a picture's width or height."""
     height, width = picture.shape[:2]
-    if shape.color != (picture.ndim == 3):
-        code = cv2.COLOR_GRAY2RGB if shape.color else cv2.COLOR_RGB2GRAY
-        picture = np.asarray(cv2.cvtColor(picture, code), np.uint8)
-    if (height, width) == (shape.height, shape.width):
-        return picture, False
-    cut_width = min(width, height * shape.width / shape.height)
-    cut_height = cut_width * shape.height / shape.width
-    crop = Crop.around(np.array([width - 1, height - 1]) / 2, cut_width, cut_height)
-    cut_off = cut_width < (1 - NOTABLE) * width or cut_height < (1 - NOTABLE) * height
-    return crop.cut(picture, shape.width, shape.height), cut_off
+    return crop.width < (1 - NOTABLE) * width or crop.height < (1 - NOTABLE) * height
 
 
 def _check_png(name: str, data: bytes) -> tuple[int, int]:
-    """Width and height of a PNG (ISO/IEC 15948) whose every chunk is there and whole."""
+    """Width and height of a PNG (ISO/IEC 15948); raises SampleError unless all its chunks are intact."""
     width = height = 0
     at = len(PNG)
     while at + 12 <= len(data):
@@ -129,7 +105,7 @@ def _as_bytes(pixels: MatLike) -> NDArray[np.uint8]:
         opaque = pixels[..., 3:] / np.float32(65535 if pixels.dtype == np.uint16 else 255)
         pixels = pixels[..., :3]
     if pixels.dtype == np.uint16:
-        used = max(8, int(pixels.max()).bit_length())  # many cameras fill 10 or 12 of the 16
+        used = max(8, int(pixels.max()).bit_length())  # many cameras use 10 or 12 of the 16
         pixels = (pixels * np.float32(255 / (2**used - 1))).round().astype(np.uint8)
     if opaque is not None:
         pixels = (pixels * opaque + BEHIND * (1 - opaque)).round().astype(np.uint8)

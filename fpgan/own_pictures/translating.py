@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fpgan.networks.generator import Generator
 from fpgan.networks.inference import stream_translations
 from fpgan.own_pictures.folder import FolderResult, run_over_folder
-from fpgan.own_pictures.reading import PictureShape
+from fpgan.params import EyePicture
 
 TABLE = "translations.csv"
 
@@ -19,7 +19,7 @@ def translate_folder(
     generator: Generator,
     source: Path,
     output: Path,
-    shape: PictureShape,
+    shape: EyePicture,
     *,
     flip: bool,
     batch_size: int,

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import scipy.io
 
+from fpgan.data.coding import encode_picture
 from fpgan.data.face_model import FACE_MODEL
 from fpgan.parallel import available_cpus, map_in_order
 from fpgan.sample.face import take_picture
@@ -85,12 +86,8 @@ def write_picture(folder: Path, seed: int, task: tuple[int, int]) -> str:
     person = draw_someone(seed, number)
     moment = draw_moment(person, seed, number, index)
     picture = take_picture(person, draw_day(seed, number, index % DAYS), moment)
-    _, coded = cv2.imencode(
-        ".jpg",
-        cv2.cvtColor(picture, cv2.COLOR_RGB2BGR),
-        [cv2.IMWRITE_JPEG_QUALITY, person.webcam.quality],
-    )
-    (folder / f"p{number:02d}" / picture_path(index)).write_bytes(coded.tobytes())
+    content = encode_picture(picture, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, person.webcam.quality])
+    (folder / f"p{number:02d}" / picture_path(index)).write_bytes(content)
     return annotation(person, moment, index)
 
 

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgan.data.coding import encode_picture
 from fpgan.data.gaze import angles_to_vectors, vectors_to_angles
 from fpgan.parallel import available_cpus, map_in_order
 from fpgan.sample.appearance import Appearance, draw_appearance
@@ -168,9 +169,7 @@ def write_picture(folder: Path, seed: int, labels: Array | None, index: int) -> 
     if labels is not None:
         scene = looking(scene, labels[index])
     path = folder / "imgs" / f"{index + 1}.jpg"
-    picture = cv2.cvtColor(draw_picture(scene), cv2.COLOR_RGB2BGR)
-    _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 95])
-    path.write_bytes(coded.tobytes())
+    path.write_bytes(encode_picture(draw_picture(scene), ".jpg", [cv2.IMWRITE_JPEG_QUALITY, 95]))
     path.with_suffix(".json").write_text(json.dumps(record(scene), indent=2) + "\n", encoding="utf-8")
 
 

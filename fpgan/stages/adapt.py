@@ -24,6 +24,7 @@ from fpgan.data.datasets import prepare
 from fpgan.data.eye_set import load_eyes, save_eyes
 from fpgan.data.eyes import Eyes
 from fpgan.data.splits import split_real, split_synthetic
+from fpgan.data.unityeyes import UNITYEYES
 from fpgan.device import default_device
 from fpgan.domains import TrainedOn
 from fpgan.figures.gaze_figures import label_figure
@@ -191,7 +192,8 @@ def make_eyes(params: Params, synthetic: Eyes, labels: Labels, seed: int) -> Eye
         wanted = draw_labels(labels, len(synthetic), seed)
         with tempfile.TemporaryDirectory() as folder:
             write_unityeyes(Path(folder) / "raw", len(wanted), seed, labels=wanted)
-            prepare(Path(folder) / "raw", Path(folder) / "eyes.h5", params.eyes, params.prepare_unityeyes)
+            raw, prepared = Path(folder) / "raw", Path(folder) / "eyes.h5"
+            prepare(UNITYEYES, raw, prepared, params.eyes, params.prepare_unityeyes)
             return load_eyes(Path(folder) / "eyes.h5")
     rows = choose_rows(known_labels(synthetic), draw_labels(labels, DRAWN_TO_CHOOSE * len(synthetic), seed))
     check_enough(len(rows), params.train_gaze.batch_size, PREPARED_SYNTHETIC)
