@@ -3,13 +3,13 @@
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Literal
 
 import h5py
 import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from fpgan.deployment.export_formats import NetworkFormat
 from fpgan.errors import InputError
 from fpgan.networks.deployed import Deployed
 from fpgan.networks.gazenet import GazeNet
@@ -18,12 +18,11 @@ from fpgan.networks.hourglass import LandmarkNet
 from fpgan.networks.onnx_runtime import export_onnx
 from fpgan.networks.weights import load_network
 
-Format = Literal["onnx", "pt2", "safetensors"]
 INPUT = "eyes"
 ANSWERS: dict[type[nn.Module], str] = {Generator: "translations", GazeNet: "gaze", LandmarkNet: "landmarks"}
 
 
-def write_network(source: Path, output: Path, form: Format, shape: tuple[int, ...]) -> None:
+def write_network(source: Path, output: Path, form: NetworkFormat, shape: tuple[int, ...]) -> None:
     """Writes a trained network (.safetensors) as another file, which appears when it is complete.
 
     ONNX and pt2 hold the network as `Deployed` has it, for any number of pictures of `shape` (H, W) or
