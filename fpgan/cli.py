@@ -99,6 +99,23 @@ def _trial(
     return params, Trial(branch, params.seeds[0] if seed is None else seed)
 
 
+def use_preset(
+    preset: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a file in presets/, or a path.",
+            show_default=False,
+            autocompletion=lambda: [path.stem for path in Path("presets").glob("*.yaml")],
+        ),
+    ],
+    params: ParamsOption = DEFAULT_PARAMS,
+) -> str:
+    """Write the values of a preset into the parameter file; all else in it stays."""
+    from fpgan.commands.use_preset import use_preset
+
+    return use_preset(preset, params)
+
+
 def render_sample(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> str:
     """Render the built-in sample data, in both raw formats."""
     loaded = _load(params, changes)
@@ -410,7 +427,7 @@ COMMANDS: dict[str, list[Callable[..., str]]] = {  # by their heading in `fpgan 
     "Networks": [train_gaze, train_landmarks, train_gan],
     "Results": [translate, evaluate, register, report, compare, ablation, cross_person, lineage],
     "Your own pictures and programs": [estimate_gaze, export],
-    "Project": [sync],
+    "Project": [use_preset, sync],
 }
 
 

@@ -73,7 +73,7 @@ def test_the_version_is_that_of_the_package() -> None:
     assert (shown.returncode, shown.stdout) == (0, f"fpgan {version('fpgan')}\n")
 
 
-def test_a_shell_completes_commands_and_options(tmp_path: Path) -> None:
+def test_a_shell_completes_commands_options_and_presets(tmp_path: Path) -> None:
     home = os.environ | {"HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
     installed = subprocess.run(
         [*FPGAN, "--install-completion", "bash"], env=home, capture_output=True, text=True, check=True
@@ -84,6 +84,7 @@ def test_a_shell_completes_commands_and_options(tmp_path: Path) -> None:
         ("fpgan tr", {"train-gaze", "train-landmarks", "train-gan", "translate"}),
         ("fpgan translate --direction ", {"s2r", "r2s"}),
         ("fpgan export a b --format ", {"folder", "onnx", "pt2", "safetensors"}),
+        ("fpgan use-preset pap", {"paper"}),
         ("fpgan report --v", {"--variant"}),
     ):
         words = typed.split(" ")
