@@ -1,4 +1,4 @@
-"""Draws conventions.png: the camera frame, and which way an eye looks at which pitch and yaw.
+"""Draws conventions.png: the camera frame, and an eye at five gaze directions.
 
 python docs/conventions.py
 """
@@ -16,7 +16,7 @@ from fpgan.sample.write_unityeyes import HEIGHT, WIDTH, draw_picture, draw_scene
 
 SEED, PICTURE = 0, 5
 SHOWN = slice(130, 350), slice(150, 490)  # rows and columns of the picture
-GAZES = {  # degrees, pitch and yaw, by line and column
+GAZES = {  # (pitch, yaw) in degrees, by row and column of the figure
     (0, 1): (18, 0),
     (1, 0): (0, 22),
     (1, 1): (0, 0),
@@ -26,7 +26,7 @@ GAZES = {  # degrees, pitch and yaw, by line and column
 
 
 def conventions() -> Figure:
-    """The camera frame beside one eye that looks straight, up, down and to both sides."""
+    """The camera frame beside one eye that looks straight ahead, up, down, left and right."""
     figure = Figure(figsize=(11, 5.8), layout="constrained")
     frame, eyes = figure.subfigures(1, 2, width_ratios=[1, 3.2])
     draw_frame(frame.subplots())
@@ -49,7 +49,7 @@ def conventions() -> Figure:
 
 
 def draw_frame(axes: Axes) -> None:
-    """The camera frame as the camera sees it."""
+    """The axes of the camera frame, seen from the camera."""
     for direction, name, place in (((1, 0), "x", (1.12, 0)), ((0, 1), "y", (0, 1.14))):
         axes.annotate("", xy=direction, xytext=(0, 0), arrowprops={"arrowstyle": "-|>", "linewidth": 1.8})
         axes.text(*place, name, fontsize=13, ha="center", va="center", style="italic")

@@ -1,16 +1,19 @@
-"""The command line: one command a stage; it parses, calls one function and prints.
+"""The command line: one function per command, listed in COMMANDS.
 
-A stage is imported after its parameters have been checked: its packages take seconds to load.
+A command checks its parameters, calls one function of another module, and returns the text to print. It
+imports that module only after the check, because packages such as PyTorch take seconds to load.
 """
 
 import io
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fpgan.deployment.export_formats import Format, Pictures
 from fpgan.errors import InputError, Interrupted, Unavailable
 from fpgan.files.writing import needing_room
 
@@ -18,15 +21,7 @@ if TYPE_CHECKING:
     from fpgan.layout import Branch, Trial
     from fpgan.params import Params
 
-app = typer.Typer(
-    help="FP-GAN: translates eyes between synthetic and real pictures and measures what that does to gaze.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
-
-DATA, NETWORKS, RESULTS = "Data", "Networks", "Results"
+DEFAULT_PARAMS = Path("params.yaml")
 
 ParamsOption = Annotated[Path, typer.Option("--params", help="Parameter file.", metavar="FILE")]
 SetOption = Annotated[
@@ -37,30 +32,29 @@ SetOption = Annotated[
 ]
 SeedOption = Annotated[
     int | None,
-    typer.Option("--seed", help="Which training of several; the first of 'seeds' unless told.", metavar="N"),
+    typer.Option("--seed", help="Seed of the training; default: the first of 'seeds'.", metavar="N"),
 ]
 VariantOption = Annotated[
-    str | None,
-    typer.Option("--variant", help="A variant of 'ablation', with files of its own.", metavar="NAME"),
+    str | None, typer.Option("--variant", help="Variant of 'ablation'; has its own files.", metavar="NAME")
 ]
 PersonOption = Annotated[
     str | None,
-    typer.Option("--test-person", help="Leave this person out, with files of its own.", metavar="NAME"),
+    typer.Option(
+        "--test-person", help="Person to leave out and test on; has their own files.", metavar="NAME"
+    ),
 ]
 PicturesArgument = Annotated[
-    Path | None, typer.Argument(help="Folder of your own eye pictures, or one.", show_default=False)
+    Path | None, typer.Argument(help="Your own eye pictures: a folder or one file.", show_default=False)
 ]
 ModelOption = Annotated[
     Path | None, typer.Option("--model", help="Network to use on PICTURES.", metavar="FILE.safetensors")
 ]
 OutOption = Annotated[
-    Path | None,
-    typer.Option("--out", help="New folder for what is made of PICTURES; beside them unless told."),
+    Path | None, typer.Option("--out", help="New folder for the results; default: beside PICTURES.")
 ]
 FlipOption = Annotated[
-    bool, typer.Option("--flip", help="The inner corner of the eyes in PICTURES is on the image's right.")
+    bool, typer.Option("--flip", help="In PICTURES the inner corner of the eye is on the image's right.")
 ]
-DEFAULT_PARAMS = Path("params.yaml")
 
 
 class Domain(StrEnum):
@@ -75,18 +69,6 @@ class Direction(StrEnum):
     r2s = "r2s"
 
 
-class Format(StrEnum):
-    folder = "folder"
-    onnx = "onnx"
-    pt2 = "pt2"
-    safetensors = "safetensors"
-
-
-class Pictures(StrEnum):
-    png = "png"
-    jpg = "jpg"
-
-
 def _load(params: Path, changes: list[str] | None) -> "Params":
     from fpgan.config import load_params
 
@@ -94,12 +76,12 @@ def _load(params: Path, changes: list[str] | None) -> "Params":
 
 
 def _branch(params: "Params", variant: str | None, test_person: str | None) -> "tuple[Params, Branch]":
-    """The parameters of a branch of the pipeline, and which it is."""
+    """A branch of the pipeline, and its parameters."""
     from fpgan.config import leave_out, vary
     from fpgan.layout import Branch
 
     if variant and test_person:
-        raise InputError("--variant and --test-person: name one of the two")
+        raise InputError("--variant and --test-person: give only one of the two")
     if variant:
         params = vary(params, variant)
     if test_person:
@@ -110,47 +92,60 @@ def _branch(params: "Params", variant: str | None, test_person: str | None) -> "
 def _trial(
     params: "Params", seed: int | None, variant: str | None = None, test_person: str | None = None
 ) -> "tuple[Params, Trial]":
-    """The parameters of one training, and which it is."""
+    """One training of a branch, and its parameters."""
     from fpgan.layout import Trial
 
     params, branch = _branch(params, variant, test_person)
     return params, Trial(branch, params.seeds[0] if seed is None else seed)
 
 
-@app.command(rich_help_panel=DATA)
-def render_sample(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+def use_preset(
+    preset: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a file in presets/, or a path.",
+            show_default=False,
+            autocompletion=lambda: [path.stem for path in Path("presets").glob("*.yaml")],
+        ),
+    ],
+    params: ParamsOption = DEFAULT_PARAMS,
+) -> str:
+    """Write the values of a preset into the parameter file; all else in it stays."""
+    from fpgan.commands.use_preset import use_preset
+
+    return use_preset(preset, params)
+
+
+def render_sample(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> str:
     """Render the built-in sample data, in both raw formats."""
     loaded = _load(params, changes)
     from fpgan.stages.render_sample import render_sample
 
-    print(render_sample(loaded))
+    return render_sample(loaded)
 
 
-@app.command(rich_help_panel=DATA)
-def prepare_unityeyes(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+def prepare_unityeyes(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> str:
     """Crop UnityEyes pictures, with gaze, head pose and landmarks, into an eye set."""
     loaded = _load(params, changes)
     from fpgan.stages.prepare import prepare_eyes
 
-    print(prepare_eyes(loaded, "unityeyes"))
+    return prepare_eyes(loaded, "unityeyes")
 
 
-@app.command(rich_help_panel=DATA)
-def prepare_mpiifacegaze(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+def prepare_mpiifacegaze(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> str:
     """Normalize the eyes of MPIIFaceGaze pictures into an eye set."""
     loaded = _load(params, changes)
     from fpgan.stages.prepare import prepare_eyes
 
-    print(prepare_eyes(loaded, "mpiifacegaze"))
+    return prepare_eyes(loaded, "mpiifacegaze")
 
 
-@app.command(rich_help_panel=DATA)
 def inspect(
     path: Annotated[
         Path, typer.Argument(help="UnityEyes or MPIIFaceGaze folder, or HDF5 eye set.", show_default=False)
     ],
     other: Annotated[
-        Path | None, typer.Argument(help="Another, to compare the first with.", show_default=False)
+        Path | None, typer.Argument(help="A second data set to compare with.", show_default=False)
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Read every picture of a raw folder, not 2000 drawn at random.")
@@ -158,44 +153,41 @@ def inspect(
     out: Annotated[Path, typer.Option(help="Folder for figures and JSON.")] = Path("results/inspect"),
     params: ParamsOption = DEFAULT_PARAMS,
     changes: SetOption = None,
-) -> None:
-    """Look at a data set: counts, labels, framing, and in words what looks wrong; or compare two."""
+) -> str:
+    """Check a data set (counts, labels, framing, likely mistakes), or compare two."""
     loaded = _load(params, changes)
     from fpgan.commands.inspect import inspect
 
-    print(inspect(path, other, loaded, out, everything=everything))
+    return inspect(path, other, loaded, out, everything=everything)
 
 
-@app.command(rich_help_panel=DATA)
-def fit_crop(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+def fit_crop(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> str:
     """Find the crop of UnityEyes pictures that frames eyes as in the real set."""
     loaded = _load(params, changes)
     from fpgan.commands.fit_crop import fit_crop
 
-    print(fit_crop(loaded))
+    return fit_crop(loaded)
 
 
-@app.command(rich_help_panel=DATA)
 def adapt(
     through: Annotated[
         Path | None,
         typer.Option(
-            help="Generator F (R to S) of an earlier run, through which real eyes are seen.",
+            help="Translate the real eyes by this generator F (R to S) of an earlier run first.",
             metavar="F.safetensors",
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the eye set.")] = Path("data/adapted"),
     params: ParamsOption = DEFAULT_PARAMS,
     changes: SetOption = None,
-) -> None:
+) -> str:
     """Make synthetic eyes that look where the real ones do (adaptive data generation)."""
     loaded = _load(params, changes)
     from fpgan.stages.adapt import adapt_stage
 
-    print(adapt_stage(loaded, through, out))
+    return adapt_stage(loaded, through, out)
 
 
-@app.command(rich_help_panel=NETWORKS)
 def train_gaze(
     on: Annotated[Domain, typer.Option("--on", help="Eyes to train on.")] = Domain.synthetic,
     seed: SeedOption = None,
@@ -203,43 +195,39 @@ def train_gaze(
     test_person: PersonOption = None,
     params: ParamsOption = DEFAULT_PARAMS,
     changes: SetOption = None,
-) -> None:
+) -> str:
     """Train a gaze estimator on synthetic, adapted, translated or real eyes."""
     loaded, trial = _trial(_load(params, changes), seed, variant, test_person)
     from fpgan.domains import TrainedOn
     from fpgan.stages.train_estimators import train_gaze_stage
 
-    print(train_gaze_stage(loaded, trial, TrainedOn(on.value)))
+    return train_gaze_stage(loaded, trial, TrainedOn(on.value))
 
 
-@app.command(rich_help_panel=NETWORKS)
 def train_landmarks(
     seed: SeedOption = None, params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None
-) -> None:
+) -> str:
     """Train the landmark network on synthetic eyes."""
     loaded, trial = _trial(_load(params, changes), seed)
     from fpgan.stages.train_estimators import train_landmarks_stage
 
-    print(train_landmarks_stage(loaded, trial))
+    return train_landmarks_stage(loaded, trial)
 
 
-@app.command(rich_help_panel=NETWORKS)
 def train_gan(
     seed: SeedOption = None,
     variant: VariantOption = None,
     test_person: PersonOption = None,
     params: ParamsOption = DEFAULT_PARAMS,
     changes: SetOption = None,
-) -> None:
+) -> str:
     """Train both generators between the two eye sets."""
     loaded, trial = _trial(_load(params, changes), seed, variant, test_person)
     from fpgan.stages.train_gan import train_gan_stage
 
-    if report := train_gan_stage(loaded, trial):
-        print(report)
+    return train_gan_stage(loaded, trial)
 
 
-@app.command(rich_help_panel=RESULTS)
 def translate(
     direction: Annotated[Direction, typer.Option(help="s2r: synthetic to real; r2s: real to synthetic.")],
     pictures: PicturesArgument = None,
@@ -251,64 +239,63 @@ def translate(
     test_person: PersonOption = None,
     params: ParamsOption = DEFAULT_PARAMS,
     changes: SetOption = None,
-) -> None:
+) -> str:
     """Translate every eye of the pipeline's set, or your own pictures, into the other domain.
 
-    With PICTURES, --model is a generator of that direction; unless told, the default pipeline's of the first
-    of 'seeds'.
+    The default --model for PICTURES is the pipeline's generator of that direction, of the first seed.
     """
     if pictures is None:
-        _refuse({"--model": model, "--out": out, "--flip": flip}, "without PICTURES; name a folder of them")
+        _refuse({"--model": model, "--out": out, "--flip": flip}, "only for PICTURES; name a folder of them")
         loaded, trial = _trial(_load(params, changes), seed, variant, test_person)
         from fpgan import domains
         from fpgan.stages.translate import translate_stage
 
-        print(translate_stage(loaded, trial, domains.Direction(direction.value)))
-        return
+        return translate_stage(loaded, trial, domains.Direction(direction.value))
     _refuse(
         {"--seed": seed, "--variant": variant, "--test-person": test_person},
-        "with PICTURES; name the generator by --model",
+        "not for PICTURES; name the generator by --model",
     )
     loaded = _load(params, changes)
     from fpgan.commands.translate_pictures import translate_pictures
 
     out = out or _beside(pictures, direction.value)
-    print(translate_pictures(loaded, pictures, out, direction.value, model, flip=flip))
+    return translate_pictures(loaded, pictures, out, direction.value, model, flip=flip)
 
 
-@app.command(rich_help_panel=RESULTS)
 def estimate_gaze(
-    pictures: Annotated[Path, typer.Argument(help="Folder of eye pictures, or one.", show_default=False)],
+    pictures: Annotated[
+        Path, typer.Argument(help="Your own eye pictures: a folder or one file.", show_default=False)
+    ],
     out: OutOption = None,
     model: ModelOption = None,
     flip: FlipOption = False,
     params: ParamsOption = DEFAULT_PARAMS,
     changes: SetOption = None,
-) -> None:
+) -> str:
     """Estimate gaze in your own pictures: gaze.csv, and each picture with its gaze arrow.
 
-    --model is a gaze estimator; unless told, the default pipeline's for real eyes, trained on translated
-    eyes, of the first of 'seeds'.
+    The default --model is the pipeline's gaze estimator for real eyes (trained on translated eyes), of the
+    first seed.
     """
     loaded = _load(params, changes)
     from fpgan.commands.estimate_gaze import estimate_gaze
 
-    print(estimate_gaze(loaded, pictures, out or _beside(pictures, "gaze"), model, flip=flip))
+    return estimate_gaze(loaded, pictures, out or _beside(pictures, "gaze"), model, flip=flip)
 
 
-def _beside(pictures: Path, what: str) -> Path:
-    """The folder for what is made of pictures."""
+def _beside(pictures: Path, suffix: str) -> Path:
+    """The default folder for results: beside the pictures."""
     absolute = pictures.absolute()
-    return absolute.with_name(f"{absolute.stem if absolute.is_file() else absolute.name}-{what}")
+    return absolute.with_name(f"{absolute.stem if absolute.is_file() else absolute.name}-{suffix}")
 
 
 def _refuse(options: dict[str, object], reason: str) -> None:
+    """Raises InputError when any of the options was given."""
     given = [name for name, value in options.items() if value is not None and value is not False]
     if given:
-        raise InputError(f"{', '.join(given)}: not {reason}")
+        raise InputError(f"{', '.join(given)}: {reason}")
 
 
-@app.command(rich_help_panel=RESULTS)
 def export(
     source: Annotated[
         Path,
@@ -318,80 +305,71 @@ def export(
             show_default=False,
         ),
     ],
-    output: Annotated[
-        Path, typer.Argument(help="What to write; it must not be there yet.", show_default=False)
-    ],
+    output: Annotated[Path, typer.Argument(help="New folder or file to write.", show_default=False)],
     format: Annotated[
         Format,
         typer.Option(
             "--format",
-            help="Of eye sets folder: a picture and a JSON file an eye, as FP-GAN's. Of models onnx, pt2 "
-            "(torch.export) or safetensors.",
+            help="For eye sets: folder, with one picture and one JSON file per eye, as FP-GAN's. For models: "
+            "onnx, pt2 (torch.export) or safetensors.",
         ),
-    ] = Format.folder,
+    ] = "folder",
     pictures: Annotated[
-        Pictures, typer.Option(help="In a folder; png keeps every value, jpg does not.")
-    ] = Pictures.png,
+        Pictures, typer.Option(help="Picture files in a folder; png keeps every value, jpg does not.")
+    ] = "png",
     params: ParamsOption = DEFAULT_PARAMS,
     changes: SetOption = None,
-) -> None:
+) -> str:
     """Write an eye set, or a trained model, in a format that other programs read."""
-    form: Literal["folder", "onnx", "pt2", "safetensors"] = format.value
-    if form == "folder":
+    if format == "folder":
         from fpgan.commands.export import export_eyes
 
-        print(export_eyes(source, output, pictures.value))
-        return
+        return export_eyes(source, output, pictures)
     picture = _load(params, changes).eyes
     from fpgan.commands.export import export_network
 
-    print(export_network(source, output, form, picture))
+    return export_network(source, output, format, picture)
 
 
-@app.command(rich_help_panel=RESULTS)
 def evaluate(
     variant: VariantOption = None,
     test_person: PersonOption = None,
     params: ParamsOption = DEFAULT_PARAMS,
     changes: SetOption = None,
-) -> None:
-    """Measure gaze errors with and without translation, and what translation preserves."""
+) -> str:
+    """Measure gaze errors with and without translation, and how well it preserves gaze and landmarks."""
     default = _load(params, changes)
     loaded, branch = _branch(default, variant, test_person)
     from fpgan.config import adapted_to
     from fpgan.stages.evaluate import evaluate_stage
 
-    print(evaluate_stage(loaded, branch, adapted_to(default, loaded.split.test_persons)))
+    return evaluate_stage(loaded, branch, adapted_to(default, loaded.split.test_persons))
 
 
-@app.command(rich_help_panel=RESULTS)
-def register(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
+def register(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> str:
     """Export the evaluated networks as ONNX and register them in MLflow; the best is the champion."""
     loaded = _load(params, changes)
     from fpgan.stages.register import register_stage
 
-    print(register_stage(loaded))
+    return register_stage(loaded)
 
 
-@app.command(rich_help_panel=RESULTS)
-def ablation(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
-    """Put the evaluations of all variants of 'ablation' into one table and one sheet of eyes."""
+def ablation(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> str:
+    """Compare the evaluations of all variants of 'ablation' in one table and one sheet of eyes."""
     loaded = _load(params, changes)
     from fpgan.stages.ablation import ablation_stage
 
-    print(ablation_stage(loaded))
+    return ablation_stage(loaded)
 
 
-@app.command(rich_help_panel=RESULTS)
-def cross_person(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> None:
-    """Put the evaluations of all persons left out in turn together."""
+def cross_person(params: ParamsOption = DEFAULT_PARAMS, changes: SetOption = None) -> str:
+    """Combine the evaluations of all persons left out in turn."""
     loaded = _load(params, changes)
     from fpgan.stages.cross_person import cross_person_stage
 
-    print(cross_person_stage(loaded))
+    return cross_person_stage(loaded)
 
 
-@app.command(rich_help_panel=RESULTS)
 def compare(
     runs: Annotated[
         list[str],
@@ -407,32 +385,22 @@ def compare(
     landmarks: Annotated[bool, typer.Option(help="Draw landmarks in the sheets.")] = False,
     params: ParamsOption = DEFAULT_PARAMS,
     changes: SetOption = None,
-) -> None:
-    """Compare evaluations: errors, paired tests, the same eyes side by side, and what parameters differ."""
+) -> str:
+    """Compare evaluations: errors, paired tests, the same eyes side by side, and differing parameters."""
     loaded = _load(params, changes)
     from fpgan.commands.compare import compare_evaluations
 
-    print(compare_evaluations(runs, loaded, out, arrows=arrows, landmarks=landmarks))
+    return compare_evaluations(runs, loaded, out, arrows=arrows, landmarks=landmarks)
 
 
-@app.command(rich_help_panel=RESULTS)
-def report(variant: VariantOption = None, test_person: PersonOption = None) -> None:
+def report(variant: VariantOption = None, test_person: PersonOption = None) -> str:
     """Print the last evaluation again, and where its pictures are."""
     from fpgan.evaluation.evaluation_report import evaluation_report
     from fpgan.layout import Branch
 
-    print(evaluation_report(Branch(variant, test_person).results("evaluate") / "metrics.json"))
+    return evaluation_report(Branch(variant, test_person).results("evaluate") / "metrics.json")
 
 
-@app.command(rich_help_panel=RESULTS)
-def sync() -> None:
-    """Send to MLflow what was logged while its store did not answer."""
-    from fpgan.tracking.sending import sync
-
-    print(sync())
-
-
-@app.command(rich_help_panel=RESULTS)
 def lineage(
     origin: Annotated[
         str,
@@ -442,18 +410,70 @@ def lineage(
             show_default=False,
         ),
     ],
-) -> None:
-    """Show what a result came from, back to the raw data: runs, versions, commits, changed parameters."""
+) -> str:
+    """Trace a result back to the raw data: runs, versions, commits, changed parameters."""
     from fpgan.commands.lineage import lineage
 
-    print(lineage(origin))
+    return lineage(origin)
+
+
+def sync() -> str:
+    """Send to MLflow the values logged while its server did not answer."""
+    from fpgan.tracking.sending import sync
+
+    return sync()
+
+
+COMMANDS: dict[str, list[Callable[..., str]]] = {  # by their heading in `fpgan --help`
+    "Data": [render_sample, prepare_unityeyes, prepare_mpiifacegaze, inspect, fit_crop, adapt],
+    "Networks": [train_gaze, train_landmarks, train_gan],
+    "Results": [translate, evaluate, register, report, compare, ablation, cross_person, lineage],
+    "Your own pictures and programs": [estimate_gaze, export],
+    "Project": [use_preset, sync],
+}
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"fpgan {version('fpgan')}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """FP-GAN: translates eyes between synthetic and real pictures and measures the effect on gaze."""
+
+
+def _print_report(report: str, **_options: object) -> None:
+    if report:
+        print(report)
+
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.callback(result_callback=_print_report)(_options)
+for heading, functions in COMMANDS.items():
+    for function in functions:
+        app.command(rich_help_panel=heading)(function)
 
 
 def main() -> None:
-    """Runs a command: exit code 2 for a user's mistake, 1 for a training that diverged or a full disk, 128
-    and the signal's number for one that a signal stopped; no traceback."""
+    """Runs a command, and answers errors with a message instead of a traceback.
+
+    Exit codes: 2 for a user's mistake, 1 for a diverged training or a full disk, 128 plus the signal's number
+    for a command stopped by a signal.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # a status line shows at once in a log file too
+        sys.stdout.reconfigure(line_buffering=True)  # a log file shows each status line at once
     try:
         with needing_room(Path()):
             app()

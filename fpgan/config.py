@@ -1,7 +1,7 @@
 """Reads params.yaml: overrides, variants, and an explanation of every mistake.
 
-`load_params` is the only way in: an unknown key, a wrong type or a value out of range raises InputError
-with the key's path, the values it may take, and the nearest known key.
+Parameters enter the project only through `load_params` and `parse_params`: an unknown key, a wrong type or a
+value out of range raises InputError with the path of the key, its allowed values, and the nearest known key.
 """
 
 import difflib
@@ -19,7 +19,7 @@ Varied = TypeVar("Varied", bound=Section)
 
 
 def vary(params: Params, variant: str) -> Params:
-    """The parameters of a variant of the ablation; raises InputError when there is none of that name."""
+    """The parameters with one variant of the ablation applied; raises InputError for an unknown variant."""
     if variant not in params.ablation:
         raise InputError(
             f"ablation: no variant '{variant}'; there are: {', '.join(params.ablation) or 'none'}"
@@ -28,7 +28,7 @@ def vary(params: Params, variant: str) -> Params:
 
 
 def leave_out(params: Params, person: str) -> Params:
-    """The parameters of a training on all persons but one, who is tested on."""
+    """The parameters for training on every person except one, who alone is tested on."""
     split = params.split.model_dump() | {"validation_persons": [], "test_persons": [person]}
     return params.model_copy(
         update={
@@ -40,7 +40,7 @@ def leave_out(params: Params, person: str) -> Params:
 
 
 def adapted_to(params: Params, persons: Sequence[str]) -> list[str]:
-    """Those of real persons whose unlabelled pictures synthetic eyes are adapted to."""
+    """The persons among these whose unlabelled pictures guide the adaptation of synthetic eyes."""
     apart = {*params.split.validation_persons, *params.split.test_persons}
     return [] if params.adapt.method == "none" else [person for person in persons if person not in apart]
 
@@ -57,7 +57,7 @@ def _varied(section: Varied, variant: Variant) -> Varied:
     return type(section).model_validate(merged(section.model_dump(), variant))
 
 
-def load_params(path: Path, overrides: list[str] | None = None) -> Params:
+def load_params(path: Path, overrides: Sequence[str] | None = None) -> Params:
     """The parameters in a YAML file, with `section.key=value` overrides applied on top.
 
     Raises InputError when the file cannot be read or anything in it is wrong.
@@ -66,39 +66,42 @@ def load_params(path: Path, overrides: list[str] | None = None) -> Params:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); name a parameter file with --params") from None
+    return parse_params(text, str(path), overrides)
+
+
+def parse_params(text: str, source: str, overrides: Sequence[str] | None = None) -> Params:
+    """The parameters in YAML text, as `load_params`; messages name `source` as the origin of the text."""
     try:
         values = yaml.safe_load(text) or {}
         lines = _key_lines(yaml.compose(text))
     except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {error}") from None
+        raise InputError(f"{source}: not valid YAML: {error}") from None
     if not isinstance(values, dict):
-        raise InputError(f"{path}: expected sections such as 'train_gan:', found {type(values).__name__}")
-    overridden = set()
-    for override in overrides or []:
-        overridden.add(_apply_override(values, override))
-    named = ""  # what the errors' keys are under, and which section they are of
-    section: type[BaseModel] = Params
+        raise InputError(f"{source}: expected sections such as 'train_gan:', found {type(values).__name__}")
+    overridden = {_apply_override(values, override) for override in overrides or []}
+    prefix = ""  # of the keys in an error
+    section: type[BaseModel] = Params  # which those keys belong to
     try:
         params = Params.model_validate(values)
-        for prefix, varied, changes in _variants(params):
-            named, section = prefix, type(varied)
+        for name, varied, changes in _variants(params):
+            prefix, section = f"{name}.", type(varied)
             _varied(varied, changes)
         return params
     except ValidationError as error:
         problems = []
         for detail in error.errors():
-            key = named + ".".join(str(part) for part in detail["loc"])
-            where = "--set" if key in overridden else f"{path}:{lines[key]}" if key in lines else str(path)
-            problems.append(f"{where}: {key}: {_explain(detail, section)}")
+            key = prefix + ".".join(str(part) for part in detail["loc"])
+            place = "--set" if key in overridden else f"{source}:{lines[key]}" if key in lines else source
+            problems.append(f"{place}: {key}: {_explain(detail, section)}")
         raise InputError("\n".join(problems)) from None
 
 
 def _variants(params: Params) -> Iterator[tuple[str, Section, Variant]]:
-    """All variants: what the keys of each are under, the section it changes, and the changes."""
+    """Every variant: its key path, the section that it changes, and the changes."""
     for name, changes in params.ablation.items():
-        yield f"ablation.{name}.", params.train_gan, changes
-    yield "cross_person.train_gan.", params.train_gan, params.cross_person.train_gan
-    yield "cross_person.train_gaze.", params.train_gaze, params.cross_person.train_gaze
+        yield f"ablation.{name}", params.train_gan, changes
+    yield "cross_person.train_gan", params.train_gan, params.cross_person.train_gan
+    yield "cross_person.train_gaze", params.train_gaze, params.cross_person.train_gaze
 
 
 def _key_lines(node: yaml.Node | None, prefix: str = "") -> dict[str, int]:
@@ -113,7 +116,7 @@ def _key_lines(node: yaml.Node | None, prefix: str = "") -> dict[str, int]:
 
 
 def _apply_override(values: dict[str, Any], override: str) -> str:
-    """Sets one `section.key=value` in place and returns its key path."""
+    """Applies one `section.key=value` to the values and returns its key path."""
     key, equals, text = override.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
@@ -132,7 +135,7 @@ def _apply_override(values: dict[str, Any], override: str) -> str:
 
 
 def _explain(detail: Any, validated: Any) -> str:
-    """One validation error of a section in words, with what the key may be or the nearest known key."""
+    """One validation error of a section as a sentence, with the allowed values or the nearest known key."""
     message: str = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "extra_forbidden":
         section = validated

@@ -1,10 +1,10 @@
-"""Nested dicts, as parameters and scores are."""
+"""Nested dicts, the form of parameters and scores."""
 
 from typing import Any
 
 
 def flatten(values: dict[str, Any], separator: str, prefix: str = "") -> dict[str, Any]:
-    """A nested dict as one of a level, its keys joined by the separator."""
+    """A nested dict as a flat one, with keys joined by the separator."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict):
@@ -15,6 +15,6 @@ def flatten(values: dict[str, Any], separator: str, prefix: str = "") -> dict[st
 
 
 def flat_numbers(values: dict[str, Any]) -> dict[str, float]:
-    """The numbers of a nested dict, keys joined by slashes."""
+    """The numbers in a nested dict, flat, with keys joined by slashes."""
     flat = flatten(values, "/")
     return {key: float(value) for key, value in flat.items() if isinstance(value, int | float)}

@@ -1,4 +1,4 @@
-"""Work in several processes or threads: results in order, memory bounded."""
+"""Work in several processes or threads, with results in order and bounded memory."""
 
 import multiprocessing
 import os
@@ -15,7 +15,7 @@ Work = TypeVar("Work")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-AHEAD = 2  # items that wait; more hold memory and gain nothing
+AHEAD = 2  # items kept ready; more take memory without gaining speed
 _END = object()
 
 
@@ -24,12 +24,14 @@ def map_in_order(
 ) -> Generator[Result, None, None]:
     """Results of a picklable function, in the order of the work.
 
-    One of the workers is this process itself, alone until the others have started, so that little work is
-    not delayed by them. At most four pieces of work a worker are under way, so neither work nor results
-    pile up. A script that wants more than one must guard its entry by `if __name__ == "__main__"`.
+    This process is one of the workers, and works alone until the others have started, so that a small job
+    does not wait for them. Each worker has at most four pieces of work under way, so that neither work nor
+    results pile up. A script that uses several workers must guard its entry by `if __name__ == "__main__"`.
     """
     threads = cv2.getNumThreads()
-    cv2.setNumThreads(0)  # one thread a process; OpenCV's own would also outlive this and break later forks
+    cv2.setNumThreads(
+        0
+    )  # one thread per process; OpenCV's threads would also stay alive and break later forks
     try:
         yield from _share(function, work, workers - 1) if workers > 1 else map(function, work)
     finally:
@@ -37,7 +39,7 @@ def map_in_order(
 
 
 def _share(function: Callable[[Work], Result], work: Iterable[Work], others: int) -> Iterator[Result]:
-    # The parent may run threads (MLflow's, PyTorch's), which a forked child would find half-way.
+    # A forked child would inherit the parent's threads (MLflow's, PyTorch's) in the middle of their work.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(others, context, initializer=_begin_work)
     results: deque[Future[Result]] = deque()
@@ -64,7 +66,7 @@ def _finished(result: Result) -> Future[Result]:
 
 
 def available_cpus() -> int:
-    """CPUs that this process may run on."""
+    """Number of CPUs that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -74,7 +76,7 @@ def _begin_work() -> None:
 
 
 def _end_with_parent() -> None:
-    """Ends this worker when its parent was killed; nothing else would: it waits for work for ever."""
+    """Ends this worker when its parent is killed; otherwise it would wait for work forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -82,9 +84,9 @@ def _end_with_parent() -> None:
 
 
 def ahead(items: Iterable[Item]) -> Generator[Item, None, None]:
-    """The items, made by a thread of their own, at most AHEAD of them before they are asked for.
+    """The items, produced by a separate thread, up to AHEAD of them in advance.
 
-    What making them raises is raised here. When this iterator is closed, the thread has ended.
+    Exceptions of the producing thread are raised here. Closing this iterator ends the thread.
     """
     iterator = iter(items)
     pool = ThreadPoolExecutor(1)
@@ -100,10 +102,10 @@ def ahead(items: Iterable[Item]) -> Generator[Item, None, None]:
 def map_ahead(
     function: Callable[[Item], Result], items: Iterable[Item], threads: int
 ) -> Generator[Result, None, None]:
-    """The function's results in the order of the items, by several threads, at most AHEAD a thread waiting.
+    """The function's results in the order of the items, computed by several threads, up to AHEAD per thread
+    in advance.
 
-    What the function raises is raised here, in its turn. When this iterator is closed, the threads have
-    ended.
+    Exceptions of the function are raised here, in order. Closing this iterator ends the threads.
     """
     iterator = iter(items)
     pool = ThreadPoolExecutor(threads)

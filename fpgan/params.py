@@ -1,4 +1,8 @@
-"""The schema of params.yaml: typed sections, one per stage; `fpgan.config` reads and validates the file."""
+"""The schema of params.yaml, in typed sections; `fpgan.config` reads the file.
+
+A default applies to a key that the file leaves out. The defaults of networks and trainings suit the full data
+sets; the values in the shipped params.yaml are smaller.
+"""
 
 import math
 from pathlib import Path
@@ -12,6 +16,8 @@ class Section(BaseModel):
 
 
 class Data(Section):
+    """The data sets that everything starts from."""
+
     unityeyes: Path = Path("data/sample/UnityEyes")
     """Synthetic eyes: a UnityEyes folder, or an HDF5 file of prepared eyes."""
     mpiifacegaze: Path = Path("data/sample/MPIIFaceGaze")
@@ -26,10 +32,12 @@ def _ascending(angles: tuple[float, float]) -> tuple[float, float]:
 
 Degrees = Annotated[float, Field(ge=-90, le=90)]
 AngleRange = Annotated[tuple[Degrees, Degrees], AfterValidator(_ascending)]
-"""[lowest, highest] in degrees, both included."""
+"""[lowest, highest] in degrees, both inclusive."""
 
 
 class EyePicture(Section):
+    """The picture that every network sees, in pixels."""
+
     width: int = Field(60, ge=16, le=512, multiple_of=4)
     height: int = Field(36, ge=16, le=512, multiple_of=4)
     color: bool = False
@@ -43,19 +51,19 @@ class EyePicture(Section):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the array of one picture: (H, W) or (H, W, 3)."""
+        """Shape of the array of one picture: (H, W) or (H, W, 3)."""
         return (self.height, self.width, 3)[: 3 if self.color else 2]
 
 
 class SplitParams(Section):
     validation_persons: list[str] = ["p10", "p11"]
-    """Real persons whose labels choose between epochs and settings."""
+    """Real persons whose labels select epochs and settings."""
     test_persons: list[str] = ["p12", "p13", "p14"]
-    """Real persons who are only ever tested on."""
+    """Real persons to test on; their labels are used for nothing else."""
     synthetic_validation: float = Field(0.05, gt=0, lt=0.5)
-    """Share of the synthetic eyes, drawn at random."""
+    """Share of the synthetic eyes, drawn at random, for validation."""
     synthetic_test: float = Field(0.1, gt=0, lt=0.5)
-    """Share of the synthetic eyes, drawn at random."""
+    """Share of the synthetic eyes, drawn at random, for tests."""
 
     @model_validator(mode="after")
     def _persons_are_disjoint(self) -> "SplitParams":
@@ -68,10 +76,12 @@ class SplitParams(Section):
 
 
 class RenderSample(Section):
+    """The built-in sample data."""
+
     synthetic: int = Field(2000, ge=1)
-    """UnityEyes pictures."""
+    """Number of UnityEyes pictures."""
     persons: int = Field(15, ge=1, le=100)
-    """MPIIFaceGaze persons."""
+    """Number of MPIIFaceGaze persons."""
     pictures_per_person: int = Field(100, ge=1)
     seed: int = Field(0, ge=0)
 
@@ -80,171 +90,193 @@ HalfWidth = Annotated[float, Field(ge=-0.5, le=0.5)]
 
 
 class PrepareUnityEyes(Section):
+    """How UnityEyes pictures become eye pictures."""
+
     crop: Literal["corners", "reference"] = "corners"
-    """corners: centred midway between the corners; reference: FP-GAN's, centred on the lid margin's box."""
+    """corners: centred midway between the eye's corners; reference: as FP-GAN, centred on the bounding box of
+    the lid margin."""
     crop_width: float = Field(1.3, gt=0.5, lt=4)
-    """Width of the crop, in eye widths; `fpgan fit-crop` measures what frames eyes as in the real set."""
+    """Width of the crop, in eye widths; `fpgan fit-crop` measures the value that matches the real eyes."""
     crop_shift: tuple[HalfWidth, HalfWidth] = (0, 0)
-    """Moves the crop's centre to the right and down, in eye widths; likewise."""
+    """Moves the crop's centre to the right and down, in eye widths; `fpgan fit-crop` measures it too."""
     gaze_pitch: AngleRange | None = None
-    """Samples with another gaze are left out; null keeps all. FP-GAN's: [-40.1, 11.5]."""
+    """Leaves out samples with any other gaze; null keeps all. FP-GAN: [-40.1, 11.5]."""
     gaze_yaw: AngleRange | None = None
-    """As gaze_pitch. FP-GAN's: [-40.1, 40.1]."""
+    """As gaze_pitch. FP-GAN: [-40.1, 40.1]."""
     head_pitch: AngleRange | None = None
-    """As gaze_pitch, for the head pose. FP-GAN's: [-20, 20]."""
+    """As gaze_pitch, for the head pose. FP-GAN: [-20, 20]."""
     head_yaw: AngleRange | None = None
-    """As gaze_pitch, for the head pose. FP-GAN's: [-20, 20]."""
+    """As gaze_pitch, for the head pose. FP-GAN: [-20, 20]."""
     max_bad_fraction: float = Field(0.05, ge=0, lt=1)
-    """Share of broken samples beyond which the stage fails."""
+    """The stage fails when a larger share of the samples is broken."""
 
     @property
     def ranges(self) -> tuple[tuple[float, float] | None, ...]:
-        """Those of gaze pitch and yaw, then of head pitch and yaw."""
+        """The ranges of gaze pitch, gaze yaw, head pitch and head yaw."""
         return self.gaze_pitch, self.gaze_yaw, self.head_pitch, self.head_yaw
 
 
 class PrepareMPIIFaceGaze(Section):
+    """How MPIIFaceGaze pictures become eye pictures (data normalization, Zhang, Sugano, Bulling 2018)."""
+
     eye: Literal["both", "evaluated", "left", "right"] = "both"
+    """Which eyes to take from a picture; evaluated: the one that the data set names for evaluation."""
     focal_length: float = Field(960, gt=0)
-    """Pixels, of the normalized camera, for a picture 60 wide; scaled with the width."""
+    """Focal length of the normalized camera, in pixels, for a picture 60 wide; scaled with the width."""
     distance: float = Field(600, gt=0)
-    """Millimetres from the normalized camera to the eye."""
+    """Distance from the normalized camera to the eye, in millimetres."""
     max_bad_fraction: float = Field(0.05, ge=0, lt=1)
-    """Share of broken samples beyond which the stage fails."""
+    """The stage fails when a larger share of the samples is broken."""
 
 
 class Augmentation(Section):
-    """Random changes of training eyes; landmarks move with the picture, gaze does not change."""
+    """Random changes to training eyes; landmarks move with the picture, gaze stays the same."""
 
     shift: float = Field(0.03, ge=0, le=0.5)
     """Largest shift, as a share of the picture's size."""
     scale: float = Field(0.05, ge=0, lt=1)
-    """Largest change of size."""
+    """Largest relative change of size."""
     brightness: float = Field(0.2, ge=0, le=1)
+    """Largest change of brightness, as a share of the grey range."""
     contrast: float = Field(0.2, ge=0, le=1)
+    """Largest relative change of contrast."""
     blur: float = Field(0.3, ge=0, le=1)
     """Probability of a Gaussian blur."""
     blur_sigma: float = Field(1.2, gt=0.3, le=10)
-    """Its largest standard deviation, in pixels."""
+    """Largest standard deviation of the blur, in pixels."""
     noise: float = Field(0.05, ge=0, le=1)
     """Largest standard deviation of pixel noise, as a share of the grey range."""
     equalize: bool = False
-    """Whether a changed picture's histogram is equalised again, as that of a blurred webcam's picture is."""
+    """Whether to equalise the histogram again after the changes, as is done for a blurred webcam picture."""
 
 
 class TrainEstimator(Section):
-    """What the trainings of both feature networks have in common."""
+    """Parameters that the trainings of both feature networks share."""
 
     epochs: int = Field(20, ge=1)
     fewest_steps: int = Field(0, ge=0)
-    """Of a set too small to make as many batches in its epochs, more epochs are trained."""
+    """A set too small for this many steps in its epochs is trained for more epochs."""
     batch_size: int = Field(64, ge=2)
     learning_rate: float = Field(1e-3, gt=0)
-    """The highest: it rises for a tenth of the steps, then falls along a cosine to 0."""
+    """Peak of the rate, which rises for a tenth of the steps, then falls along a cosine to 0."""
     patience: int | None = Field(None, ge=1)
-    """Epochs without a lower validation error after which training ends; null never does."""
+    """Number of epochs without a lower validation error after which training ends; null for no such limit."""
     augmentation: Augmentation = Augmentation()
 
     def epochs_for(self, eyes: int) -> int:
-        """How often training goes through a set of so many eyes."""
+        """The number of epochs for a set of so many eyes."""
         return max(self.epochs, math.ceil(self.fewest_steps / math.ceil(eyes / self.batch_size)))
 
 
 class Adapt(Section):
-    """Adaptive data generation: synthetic eyes that look where the real ones do."""
+    """Adaptive data generation (Lee, Kim, Suh 2018): synthetic eyes that look where the real ones do."""
 
     method: Literal["auto", "select", "none"] = "auto"
-    """auto: eyes are drawn anew where a simulator is at hand, that of the sample data, else selected; select:
-    those of the synthetic eyes that look where the real ones do; none: all of them, as they are."""
+    """select: selects the synthetic eyes that look where the real ones do; none: takes all of them unchanged;
+    auto: renders eyes anew on sample data, whose simulator is built in, and selects on other data."""
     rounds: int = Field(1, ge=1)
-    """At most: each makes eyes and trains an estimator on them, whose answers the next round goes by."""
+    """Largest number of rounds; each makes eyes and trains an estimator on them, whose estimates guide the
+    next round."""
     settled: float = Field(0.5, ge=0)
-    """Degrees between the answers of two rounds at which they have settled."""
+    """Rounds end when the estimates of two rounds differ by fewer degrees than this."""
     augmentation: Augmentation = Augmentation(blur=0.7, blur_sigma=2, equalize=True)
-    """For the estimators that say where real eyes look: they have to read eyes of the other domain."""
+    """For the estimators of where real eyes look; stronger, because they have to read the other domain."""
     seed: int = Field(0, ge=0)
 
 
 class TrainGaze(TrainEstimator):
+    """Trainings of gaze estimators."""
+
     network: Literal["simgan", "reference", "residual"] = "simgan"
-    """simgan: Shrivastava et al.'s GazeNet (9 600 flattened inputs); reference: FP-GAN's reading of it
-    (a hidden layer of 9 600 units); residual: a small residual network, for machines without a GPU."""
+    """simgan: GazeNet of Shrivastava et al. 2017 (9 600 flattened inputs); reference: GazeNet as FP-GAN
+    implements it (a hidden layer of 9 600 units); residual: a small residual network, for machines without a
+    GPU."""
 
 
 class TrainLandmarks(TrainEstimator):
+    """Training of the landmark network (stacked hourglasses, Park et al. 2018)."""
+
     modules: int = Field(3, ge=1, le=8)
-    """Stacked hourglasses."""
+    """Number of stacked hourglasses."""
     features: int = Field(64, ge=4)
-    """Feature maps of each hourglass."""
+    """Number of feature maps of each hourglass."""
 
 
 class GANWeights(Section):
-    """Weights of the loss terms beside the adversarial one; 0 leaves a term out."""
+    """Weights of the loss terms other than the adversarial one; 0 leaves a term out."""
 
     cycle_synthetic: float = Field(10, ge=0)
     """|F(G(s)) - s|"""
     cycle_real: float = Field(10, ge=0)
     """|G(F(r)) - r|"""
     self_regularization: float = Field(0, ge=0)
-    """|G(s) - s| + |F(r) - r|: FP-GAN's "identity", SimGAN's self-regularisation."""
+    """|G(s) - s| + |F(r) - r|: self-regularization of SimGAN; FP-GAN calls it identity."""
     identity: float = Field(0, ge=0)
-    """|G(r) - r| + |F(s) - s|: CycleGAN's identity loss."""
+    """|G(r) - r| + |F(s) - s|: identity loss of CycleGAN."""
     gaze: float = Field(0, ge=0)
-    """Squared difference of the gaze of an eye and of its translation."""
+    """Squared difference between the gaze of an eye and that of its translation."""
     landmarks: float = Field(0, ge=0)
-    """Squared difference of the landmarks, as shares of the picture's size."""
+    """Squared difference between their landmarks, as shares of the picture's size."""
 
 
 class GeneratorParams(Section):
+    """Architecture of both generators."""
+
     network: Literal["residual"] = "residual"
     """residual: CycleGAN's generator."""
     filters: int = Field(64, ge=4)
-    """Feature maps of the first layer."""
+    """Number of feature maps of the first layer."""
     residual_blocks: int = Field(6, ge=1)
     normalization: Literal["instance", "batch", "none"] = "instance"
     upsampling: Literal["transposed", "resize"] = "transposed"
-    """resize: nearest neighbour and a convolution, which leaves no checkerboard."""
+    """transposed: transposed convolutions; resize: nearest neighbour, then a convolution, which avoids
+    checkerboard artefacts."""
 
 
 class DiscriminatorParams(Section):
+    """Architecture of both discriminators (PatchGAN)."""
+
     filters: int = Field(64, ge=4)
-    """Feature maps of the first layer."""
+    """Number of feature maps of the first layer."""
     layers: int = Field(4, ge=1, le=4)
-    """Convolutions of stride 2: one to four judge patches of 10, 22, 46 or 94 pixels; four thus see the whole
-    of a 36 x 60 picture."""
+    """Number of convolutions of stride 2: one to four judge patches of 10, 22, 46 or 94 pixels, so that four
+    see a whole picture of 36 x 60 pixels."""
     normalization: Literal["instance", "batch", "none"] = "instance"
 
 
 class TrainGAN(Section):
+    """Training of the generators G (S to R) and F (R to S)."""
+
     steps: int = Field(150_000, ge=1)
     batch_size: int = Field(8, ge=1)
-    """Pairs of all processes together."""
+    """Pairs of eyes per step, over all processes together."""
     learning_rate: float = Field(2e-4, gt=0)
-    """The highest."""
+    """Peak of the rate."""
     schedule: Literal["constant_linear", "cosine"] = "constant_linear"
     """constant_linear: constant for half the steps, then linear to 0; cosine: falls to 0 from the start."""
     beta1: float = Field(0.5, ge=0, lt=1)
+    """Decay rate of Adam's average of gradients."""
     adversarial_loss: Literal["least_squares", "cross_entropy"] = "least_squares"
     real_label: float = Field(0.9, gt=0, le=1)
-    """What a discriminator is to answer to a real picture (one-sided label smoothing)."""
+    """Target of the discriminators for real pictures (one-sided label smoothing)."""
     pool_size: int = Field(50, ge=0)
-    """Earlier translations a discriminator is shown as well."""
+    """Number of earlier translations kept for each discriminator (history of SimGAN); 0 for none."""
     generator: GeneratorParams = GeneratorParams()
     discriminator: DiscriminatorParams = DiscriminatorParams()
     weights: GANWeights = GANWeights()
     discriminator_augmentation: bool = False
-    """Whether discriminators see pictures only after a random change; for a few hundred real eyes or less."""
+    """Whether discriminators see only randomly changed pictures; for a few hundred real eyes or fewer."""
     landmark_target: Literal["network", "label"] = "network"
-    """What landmarks a translated synthetic eye is to have: those found in its source, or the true ones."""
+    """Target landmarks of a translated synthetic eye. network: found in its source; label: the true ones."""
     average_decay: float = Field(0, ge=0, lt=1)
-    """Of a moving average of the generators' weights, which is then what is used; 0 leaves it out."""
+    """Decay of a moving average of the generators' weights, which then replaces the weights; 0 for none."""
     real_eyes: Literal["training_persons", "all_persons"] = "training_persons"
-    """Whether test persons' pictures are seen, unlabelled."""
+    """Whose pictures are seen, unlabelled; all_persons includes the test persons, as FP-GAN did."""
     keep: Literal["last", "best"] = "last"
-    """Which generators are kept; best: those at the tick with the least gaze error on the real validation
-    persons' eyes, translated to S (their labels are used for nothing else); without labels, the last."""
+    """Which generators are kept. best: those of the tick with the lowest gaze error on the eyes of real
+    validation persons, translated to S (the only use of their labels); without labels, the last ones."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """auto: bf16 where the processor multiplies matrices in it."""
+    """auto: bf16 on processors that multiply matrices in bf16, otherwise fp32."""
     tick: int = Field(100, ge=1)
     """Steps between two log entries, each with the translations of the fixed grid."""
     checkpoint_every: int = Field(500, ge=1)
@@ -252,44 +284,52 @@ class TrainGAN(Section):
 
 
 Variant = dict[str, Any]
-"""What a variant of a training changes: keys of its section, nested as there."""
+"""The changes of a training variant: keys of its section, nested in the same way."""
 
 
 class CrossPerson(Section):
-    """Leave-one-person-out."""
+    """Leave-one-person-out evaluation."""
 
     persons: list[str] = []
-    """Those whom pipelines/cross_person leaves out, each in turn: tested on, and not trained on."""
+    """Persons to leave out in turn (pipelines/cross_person): each is tested on and not trained on."""
     train_gan: Variant = {}
+    """Changes to the GAN's trainings, such as fewer steps."""
     train_gaze: Variant = {}
-    """What these trainings change, such as fewer steps. What concerns no real person is trained as always."""
+    """Changes to the trainings of gaze estimators on translated and on real eyes; the default pipeline trains
+    the other estimators."""
 
 
 class Translate(Section):
+    """Translation of whole eye sets and of folders of pictures."""
+
     batch_size: int = Field(256, ge=1)
+    """Number of eyes translated at once."""
 
 
 class Compute(Section):
-    """The machine's part: changes how fast a training runs and nothing that it learns, but for rounding."""
+    """The hardware to use: affects the speed of a training and, except for rounding, not its result."""
 
     devices: int = Field(1, ge=1)
-    """GPUs, or on a machine without any, processes, that train the GAN together, on each node."""
+    """Number of GPUs per node that train the GAN together; on a machine without GPUs, of processes."""
     nodes: int = Field(1, ge=1)
-    """Machines; more than one are started by torchrun or SLURM."""
+    """Number of machines; more than one need torchrun or SLURM."""
     strategy: Literal["auto", "nccl", "gloo"] = "auto"
     """How devices exchange gradients; auto: nccl between GPUs, gloo between CPUs."""
     compile: Literal["auto", True, False] = "auto"
-    """Whether a GAN step is captured as one CUDA graph; auto: on a single GPU."""
+    """Whether to capture a GAN step as one CUDA graph; auto: on a single GPU."""
     workers: int | None = Field(None, ge=1)
-    """Processes that augment the training eyes of estimators; null: as many as pay."""
+    """Number of processes that augment the training eyes of estimators; null: one, or one per CPU for large
+    trainings."""
 
 
 class Tracking(Section):
+    """Where runs are logged."""
+
     experiment: str = Field("fpgan", min_length=1)
-    """MLflow experiment that the runs go to."""
+    """Name of the MLflow experiment."""
 
 
-def _unlike(seeds: list[int]) -> list[int]:
+def _distinct(seeds: list[int]) -> list[int]:
     if len(set(seeds)) < len(seeds):
         raise ValueError("the same seed is named twice")
     return seeds
@@ -299,8 +339,8 @@ class Params(Section):
     data: Data = Data()
     eyes: EyePicture = EyePicture()
     split: SplitParams = SplitParams()
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_unlike)] = [0]
-    """Everything that is trained is trained once a seed; results are means over them, with their spread."""
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_distinct)] = [0]
+    """Each network is trained once per seed; results are means over the seeds, with their spread."""
     render_sample: RenderSample = RenderSample()
     prepare_unityeyes: PrepareUnityEyes = PrepareUnityEyes()
     prepare_mpiifacegaze: PrepareMPIIFaceGaze = PrepareMPIIFaceGaze()
@@ -310,7 +350,7 @@ class Params(Section):
     train_gan: TrainGAN = TrainGAN()
     translate: Translate = Translate()
     ablation: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], Variant] = {}
-    """The variants of train_gan that pipelines/ablation compares, each with what it changes."""
+    """Variants of train_gan that pipelines/ablation compares, by name, each with its changes."""
     cross_person: CrossPerson = CrossPerson()
     compute: Compute = Compute()
     tracking: Tracking = Tracking()

@@ -1,4 +1,4 @@
-"""The bar that shows long work: done, rate, time left; nothing where the output is not a terminal."""
+"""The progress bar of long work: share done, rate, time left; hidden unless the output is a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 @contextmanager
 def progress_bar(unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Yields a function that is told how much is done and how much there is in all."""
+    """Yields a function that receives the number of units done and the total number."""
     with tqdm(unit=unit, disable=None) as bar:
 
         def advance(done: int, total: int) -> None:

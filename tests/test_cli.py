@@ -1,11 +1,19 @@
+import os
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from typer.core import TyperOption
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from fpgan.cli import COMMANDS, app
 
 ROOT = Path(__file__).parent.parent
-FPGAN = [sys.executable, "-c", "from fpgan.cli import main; main()"]
+FPGAN = [sys.executable, "-m", "fpgan"]
 STAGES = [
     "render-sample",
     "prepare-unityeyes",
@@ -35,6 +43,62 @@ def test_help_lists_every_stage_and_loads_nothing_heavy() -> None:
     ).stdout
     for heavy in ("torch", "mlflow", "numpy", "pydantic", "matplotlib", "cv2", "onnx"):
         assert f"'{heavy}'" not in modules
+
+
+NAMES = [function.__name__.replace("_", "-") for functions in COMMANDS.values() for function in functions]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_and_each_of_its_options_is_explained(name: str) -> None:
+    command = get_command(app).commands[name]
+    assert command.help
+    for option in command.params:
+        assert option.help, option.name
+        if isinstance(option, TyperOption):
+            assert all(re.fullmatch("--[a-z-]+", spelled) for spelled in option.opts)
+    short, long = (CliRunner().invoke(app, [name, option]) for option in ("-h", "--help"))
+    assert (short.exit_code, short.output) == (long.exit_code, long.output) == (0, long.output)
+
+
+def test_the_help_lists_every_command_under_its_heading() -> None:
+    shown = CliRunner().invoke(app, ["-h"]).output
+    places = [shown.index(f"─ {heading} ") for heading in COMMANDS]
+    assert places == sorted(places)
+    assert [line.split()[1] for line in shown.splitlines() if re.match("│ [a-z]", line)] == NAMES
+    assert len(NAMES) == len(set(NAMES)) == len(get_command(app).commands)
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    shown = run("--version")
+    assert (shown.returncode, shown.stdout) == (0, f"fpgan {version('fpgan')}\n")
+
+
+def test_a_shell_completes_commands_options_and_presets(tmp_path: Path) -> None:
+    home = os.environ | {"HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    installed = subprocess.run(
+        [*FPGAN, "--install-completion", "bash"], env=home, capture_output=True, text=True, check=True
+    )
+    assert "bash completion installed" in installed.stdout
+    assert list(tmp_path.rglob("*.sh"))
+    for typed, completed in (
+        ("fpgan tr", {"train-gaze", "train-landmarks", "train-gan", "translate"}),
+        ("fpgan translate --direction ", {"s2r", "r2s"}),
+        ("fpgan export a b --format ", {"folder", "onnx", "pt2", "safetensors"}),
+        ("fpgan use-preset pap", {"paper"}),
+        ("fpgan report --v", {"--variant"}),
+    ):
+        words = typed.split(" ")
+        asked = {"COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1), "_FPGAN_COMPLETE": "complete_bash"}
+        code = "import sys; sys.argv[0] = 'fpgan'; from fpgan.cli import main; main()"
+        answered = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=os.environ | asked,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert set(answered.stdout.split()) == completed, answered.stderr
 
 
 @pytest.mark.parametrize("stage", STAGES)

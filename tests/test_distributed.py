@@ -123,7 +123,7 @@ def test_train_gan_starts_as_many_processes_as_there_are_devices_and_passes_sign
     output, errors = running.communicate()
     assert running.returncode == 128 + signal.SIGTERM
     assert "Traceback" not in errors
-    assert errors.count("the same command goes on from there") == 1
+    assert errors.count("the same command resumes there") == 1
     assert output.count("fp32 on 2 x cpu") + output.count("bf16 on 2 x cpu") == 1
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     (experiment,) = client.search_experiments(filter_string="name = 'fpgan'")

@@ -1,4 +1,4 @@
-"""A disk that is full ends a command with a sentence, and costs nothing that was there before."""
+"""A full disk ends a command with a clear message, and leaves existing files as they were."""
 
 import errno
 import os
@@ -24,13 +24,13 @@ from fpgan.networks.weights import load_network, save_network
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.gan import GANTraining
 
-LIMIT = 20_000  # bytes a file
+LIMIT = 20_000  # bytes per file
 NET = {"channels": 1, "height": 20, "width": 32, "network": "residual"}
 
 
 @contextmanager
 def small_files() -> Iterator[None]:
-    """Within the block the system refuses to let a file grow beyond the limit."""
+    """Within the block no file can grow beyond the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, hard))
     try:
@@ -53,7 +53,7 @@ def write_bytes(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [write_eyes, write_network, write_bytes])
-def test_what_does_not_fit_leaves_the_file_before_it(tmp_path: Path, write: Callable[[Path], None]) -> None:
+def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path: Path, write: Callable[[Path], None]) -> None:
     (tmp_path / "file").write_bytes(b"before")
     with small_files(), pytest.raises(Unavailable) as refused:
         write(tmp_path)
@@ -78,7 +78,7 @@ def test_a_file_cut_short_is_never_taken_for_a_whole_one(tmp_path: Path) -> None
     load_network(tmp_path / "file", GazeNet)
 
 
-def test_a_checkpoint_that_does_not_fit_leaves_those_before_it(tmp_path: Path) -> None:
+def test_a_checkpoint_that_does_not_fit_leaves_the_older_ones(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, {"weights": torch.ones(2)})
     checkpoints.save(2, {"weights": torch.ones(2)})
@@ -92,7 +92,7 @@ def test_a_checkpoint_that_does_not_fit_leaves_those_before_it(tmp_path: Path) -
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, of a few megabytes."""
+    """A separate file system of a few megabytes."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(
@@ -105,7 +105,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill_at(step: int) -> None:
-    """The disk is filled, but for a little, before a step."""
+    """Fills almost all of the disk before a step."""
     train = GANTraining.step
 
     def filling_step(self: GANTraining, at: int) -> dict[str, torch.Tensor]:
@@ -128,7 +128,7 @@ def train_gan(folder: Path, fill: bool) -> None:
         main()
 
 
-def test_a_training_whose_disk_is_full_says_so_and_goes_on_when_there_is_room(small_disk: Path) -> None:
+def test_a_training_stopped_by_a_full_disk_says_so_and_resumes_when_there_is_room(small_disk: Path) -> None:
     write_project(small_disk, steps=12, tick=3, checkpoint_every=4)
 
     def run(fill: bool) -> tuple[int | None, mlflow.entities.Run]:
@@ -141,10 +141,10 @@ def test_a_training_whose_disk_is_full_says_so_and_goes_on_when_there_is_room(sm
         return process.exitcode, found
 
     code, failed = run(fill=True)
-    told = (small_disk.parent / "stderr").read_text()
+    errors = (small_disk.parent / "stderr").read_text()
     assert code == 1
-    assert "cannot be written: No space left on device" in told
-    assert "Traceback" not in told
+    assert "cannot be written: No space left on device" in errors
+    assert "Traceback" not in errors
     (small_disk / "ballast").unlink()
     assert failed.info.status == "FAILED"
     code, ended = run(fill=False)

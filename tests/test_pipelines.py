@@ -21,6 +21,7 @@ from test_compare import evaluate
 from toy import ROOT, SMALL, update
 
 from fpgan.cli import app
+from fpgan.commands.use_preset import use_preset
 from fpgan.comparison.persons import pool
 from fpgan.config import adapted_to, leave_out, load_params
 from fpgan.data.eye_set import save_eyes
@@ -34,18 +35,18 @@ from fpgan.stages.cross_person import cross_person_stage
 from fpgan.stages.evaluate import evaluated_files
 from fpgan.tracking.run import open_run
 
-PRESETS = [ROOT / "params.yaml", *sorted((ROOT / "pipelines").glob("*.yaml"))]
+PRESETS = [None, *sorted((ROOT / "presets").glob("*.yaml"))]
 ABLATION, CROSS_PERSON = "pipelines/ablation/dvc.yaml", "pipelines/cross_person/dvc.yaml"
 SEEDS = [0, 3]
 
 
-def copy_pipelines(folder: Path, preset: Path = PRESETS[0]) -> None:
+def copy_pipelines(folder: Path) -> None:
     """A DVC project that has all pipelines, and nothing that they need."""
     (folder / ".dvc").mkdir()
     (folder / ".dvc/config").write_text("[core]\n    no_scm = True\n    analytics = false\n")
     shutil.copy(ROOT / "dvc.yaml", folder)
     shutil.copytree(ROOT / "pipelines", folder / "pipelines")
-    shutil.copy(preset, folder / "params.yaml")
+    shutil.copy(ROOT / "params.yaml", folder)
 
 
 class Graph:
@@ -77,11 +78,14 @@ class Graph:
         return {key for key, other in self.stages.items() if other in set(self.graph.successors(stage))}
 
 
-@pytest.fixture(scope="module", params=PRESETS, ids=lambda path: path.name)
+@pytest.fixture(scope="module", params=PRESETS, ids=lambda path: path.stem if path else "shipped")
 def graph(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Graph:
-    """The pipelines of a preset, with two seeds."""
+    """The pipelines with two seeds: on sample data, or with a preset on the user's own data."""
     folder = tmp_path_factory.mktemp("pipelines")
-    copy_pipelines(folder, request.param)
+    copy_pipelines(folder)
+    if request.param:
+        use_preset(str(request.param), folder / "params.yaml")
+        update(folder, {"data": {"unityeyes": "data/raw/UnityEyes", "mpiifacegaze": "data/raw/MPIIFaceGaze"}})
     update(folder, {"seeds": SEEDS})
     return Graph(folder)
 

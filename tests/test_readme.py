@@ -17,7 +17,8 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:fpgan|dvc|make|python|mlflow|source) [^`]+)`")
 NOT_RUN = ("make test", "source ")  # the one runs this, the other is for people
 ELSEWHERE = {  # how commands begin that other tests run, and which
-    "cp pipelines/paper.yaml": "test_the_paper_preset_is_the_published_setting",
+    "fpgan use-preset": "test_the_paper_preset_is_the_published_setting",
+    "fpgan --install-completion": "test_a_shell_completes_commands_options_and_presets",
     "dvc repro": "test_every_stage_is_one_finished_run_even_the_one_that_was_killed",
     "dvc repro pipelines/": "test_both_pipelines_run_to_their_tables",
     "make ablation": "test_all_of_it_has_been_made",

@@ -327,7 +327,7 @@ def test_a_stopped_training_tells_how_and_where(stopped: tuple[Path, list[Ended]
     assert [ended.checkpoints for ended in ends] == [[], [8], [8, 14], [14, 16], []]
     assert [ended.run.info.status for ended in ends] == ["RUNNING", "RUNNING", "KILLED", "KILLED", "FINISHED"]
     for ended, step in zip(ends[2:4], (14, 16), strict=True):
-        assert f"fpgan: stopped after step {step}; the same command goes on from there" in ended.errors
+        assert f"fpgan: stopped after step {step}; the same command resumes there" in ended.errors
         assert "Traceback" not in ended.errors
 
 

@@ -316,8 +316,8 @@ def test_the_commands(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("translate --direction s2r --flip --out x", "--out, --flip: not without PICTURES"),
-        ("translate . --direction s2r --seed 0 --out x", "--seed: not with PICTURES"),
+        ("translate --direction s2r --flip --out x", "--out, --flip: only for PICTURES"),
+        ("translate . --direction s2r --seed 0 --out x", "--seed: not for PICTURES"),
         ("translate . --direction r2s --out x", "models/gan/0/F.safetensors: no such model"),
         ("translate . --direction r2s --out x --model c.safetensors", "--set eyes.color=true"),
         ("estimate-gaze . --out x", "models/gaze-translated/0/gazenet.safetensors: no such model"),

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from fpgan.deployment.eye_folder import Pictures, write_folder
-from fpgan.deployment.formats import Format, write_network
+from fpgan.deployment.export_formats import NetworkFormat, Pictures
+from fpgan.deployment.eye_folder import write_folder
+from fpgan.deployment.formats import write_network
 from fpgan.errors import InputError
 from fpgan.params import EyePicture
 from fpgan.progress import progress_bar
@@ -20,7 +21,7 @@ def export_eyes(source: Path, output: Path, pictures: Pictures) -> str:
     return f"{output}: {count} eyes, N.{pictures} and N.json"
 
 
-def export_network(source: Path, output: Path, form: Format, picture: EyePicture) -> str:
+def export_network(source: Path, output: Path, form: NetworkFormat, picture: EyePicture) -> str:
     """Writes a network for pictures as described into a new file; returns what it wrote, in words."""
     write_network(source, output, form, picture.shape)
     size = output.stat().st_size / 1e6

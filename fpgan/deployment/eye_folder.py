@@ -8,7 +8,6 @@ left out.
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import h5py
@@ -18,10 +17,10 @@ from numpy.typing import NDArray
 from fpgan.data.coding import encode_picture
 from fpgan.data.eye_set import count_eyes, open_eyes, read_blocks
 from fpgan.data.eyes import LABELS
+from fpgan.deployment.export_formats import Pictures
 from fpgan.errors import InputError
 from fpgan.files.output_folder import output_folder
 
-Pictures = Literal["png", "jpg"]
 CODING = {"png": [], "jpg": [cv2.IMWRITE_JPEG_QUALITY, 95]}
 
 Row = tuple[NDArray[np.uint8], dict[str, object]]

@@ -3,24 +3,23 @@
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Literal
 
 import h5py
 import torch
 from torch import Tensor
 from torch.export import Dim
 
+from fpgan.deployment.export_formats import NetworkFormat
 from fpgan.errors import InputError
 from fpgan.networks.deployed import Deployed
 from fpgan.networks.eye_network import EyeNetwork
 from fpgan.networks.onnx_runtime import export_onnx
 from fpgan.networks.weights import load_network
 
-Format = Literal["onnx", "pt2", "safetensors"]
 INPUT = "eyes"
 
 
-def write_network(source: Path, output: Path, form: Format, shape: tuple[int, ...]) -> None:
+def write_network(source: Path, output: Path, form: NetworkFormat, shape: tuple[int, ...]) -> None:
     """Writes a trained network (.safetensors) as another file, which appears when it is complete.
 
     ONNX and pt2 hold the network as `Deployed` has it, for any number of pictures of `shape` (H, W) or

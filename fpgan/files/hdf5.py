@@ -1,4 +1,4 @@
-"""HDF5 files: written whole or not at all, and read with what is wrong with them in words."""
+"""HDF5 files: written completely or not at all, and opened with a clear message for an unreadable file."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -11,17 +11,17 @@ from fpgan.errors import InputError
 from fpgan.files.writing import replacing
 
 
-class Quiet(io.FileIO):
-    """A file that keeps a failed write to itself: HDF5 crashes when it closes what it could not write."""
+class DeferredErrors(io.FileIO):
+    """A file that remembers a failed write instead of raising it: HDF5 crashes when it closes such a file."""
 
     failure: OSError | None = None
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
-        left = memoryview(data).cast("B")
-        size = len(left)
-        while len(left) and not self.failure:
+        remaining = memoryview(data).cast("B")
+        size = len(remaining)
+        while len(remaining) and not self.failure:
             try:
-                left = left[super().write(left) :]
+                remaining = remaining[super().write(remaining) :]
             except OSError as error:
                 self.failure = error
         return size
@@ -34,25 +34,26 @@ class Quiet(io.FileIO):
             return size or 0
 
     def check(self) -> None:
-        """Raises the OSError of the first write that failed."""
+        """Raises the OSError of the first failed write, if any."""
         if self.failure:
             raise self.failure
 
 
 @contextmanager
 def new_hdf5(path: Path) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
-    """A new HDF5 file, under its name when the block ends well, and a function to call now and then.
+    """Yields a new HDF5 file, which appears at `path` when the block succeeds, and a function that checks it.
 
-    It, and the end of the block, raise Unavailable or OSError where the file could not be written.
+    The function, to be called from time to time, and the end of the block raise Unavailable or OSError when
+    the file could not be written.
     """
-    with replacing(path) as partial, Quiet(partial, "w+b") as quiet:
-        with h5py.File(quiet, "w") as file:
-            yield file, quiet.check
-        quiet.check()
+    with replacing(path) as partial, DeferredErrors(partial, "w+b") as raw:
+        with h5py.File(raw, "w") as file:
+            yield file, raw.check
+        raw.check()
 
 
 def open_hdf5(path: Path, expected: str) -> h5py.File:
-    """A file to read, `expected` to be such and such; raises InputError when it is absent or not HDF5."""
+    """Opens a file for reading; raises InputError, with the `expected` content, when it is not HDF5."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected {expected}")
     try:

@@ -10,9 +10,9 @@ from fpgan.errors import InputError
 
 @contextmanager
 def output_folder(path: Path) -> Iterator[Path]:
-    """Yields a folder to write to, which becomes `path` when the block ends without an exception.
+    """Yields a folder to write to, which becomes `path` when the block succeeds.
 
-    Raises InputError when `path` is there and is anything but an empty folder.
+    Raises InputError when `path` exists and is not an empty folder.
     """
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise InputError(f"{path}: exists and is not an empty folder; name a new one")

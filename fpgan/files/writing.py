@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and what is said when there is no room for them."""
+"""Files that appear complete or not at all, and the message when a disk is full."""
 
 import errno
 import os
@@ -15,10 +15,10 @@ MEBIBYTE = 1 << 20
 
 @contextmanager
 def replacing(path: Path, size: int | None = None) -> Iterator[Path]:
-    """Yields a file beside `path` to be written, which takes its place when the block ends well.
+    """Yields the path of a new file, which replaces the one at `path` when the block succeeds.
 
-    `size` is what it will take, in bytes, where that is known. Raises Unavailable when there is no room;
-    however the block fails, nothing is left of the new file and the old one stays.
+    `size` is the size of the new file in bytes, if known. Raises Unavailable when there is no room. After any
+    failure the old file is unchanged and the new one is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
@@ -34,29 +34,29 @@ def replacing(path: Path, size: int | None = None) -> Iterator[Path]:
 
 @contextmanager
 def needing_room(path: Path, size: int | None = None) -> Iterator[None]:
-    """Raises Unavailable, naming the file or else `path`, when the block fails for want of room.
+    """Raises Unavailable, with the name of the file (or `path`), when the block fails for lack of room.
 
-    `size` is what the block writes, in bytes, where that is known.
+    `size` is the number of bytes that the block writes, if known.
     """
     try:
         yield
     except Exception as error:
-        if isinstance(error, Unavailable) or not (reason := _want_of_room(error)):
+        if isinstance(error, Unavailable) or not (reason := _lack_of_room(error)):
             raise
         name = next((each.filename for each in causes(error) if isinstance(each, OSError)), None) or path
-        there = next(folder for folder in path.absolute().parents if folder.exists())
-        free = f"{shutil.disk_usage(there).free / MEBIBYTE:.1f} MiB free"
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        free = f"{shutil.disk_usage(folder).free / MEBIBYTE:.1f} MiB free"
         needed = f"{size / MEBIBYTE:.1f} MiB needed, {free}" if size else free
         raise Unavailable(
-            f"{name}: cannot be written: {reason} ({needed}); what was there before is as it was. "
+            f"{name}: cannot be written: {reason} ({needed}); existing files are unchanged. "
             "Make room and start the same command again"
         ) from error
 
 
-def _want_of_room(error: Exception) -> str | None:
-    """The system's words for what was the matter, if that is it; libraries give them in their own ways."""
-    for each in causes(error):
+def _lack_of_room(error: Exception) -> str | None:
+    """The system's message if a full disk caused the error; libraries pass on its number or only its text."""
+    for cause in causes(error):
         for number in FULL:
-            if getattr(each, "errno", None) == number or os.strerror(number) in str(each):
+            if getattr(cause, "errno", None) == number or os.strerror(number) in str(cause):
                 return os.strerror(number)
     return None

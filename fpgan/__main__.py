@@ -1,0 +1,5 @@
+"""`python -m fpgan` is the command `fpgan`."""
+
+from fpgan.cli import main
+
+main()
