@@ -23,11 +23,12 @@ import sqlalchemy
 
 from fpgan.errors import InputError, Unavailable
 from fpgan.tracking import outage, system_metrics
+from fpgan.tracking.opening import experiment_id_of
 from fpgan.tracking.pipeline_run import begin_pipeline_run, update_pipeline_run
 from fpgan.tracking.query import ancestors, find_run, runs_by_id
 from fpgan.tracking.run import Run, open_run
 from fpgan.tracking.sending import sync
-from fpgan.tracking.store import PARENT_TAG, StoredRun, experiment_id_of
+from fpgan.tracking.stored_run import PARENT_TAG, StoredRun
 
 STEPS = 6
 PICTURE = np.arange(12, dtype=np.uint8).reshape(3, 4)
@@ -189,7 +190,7 @@ def test_what_a_server_missed_is_sent_once(
         journal.write('{"kind": "tag", "na')  # the machine stopped here
 
     server.start()
-    assert "events of 3 runs that waited have been sent" in sync()
+    assert "waiting events of 3 runs have been sent" in sync()
     assert sync() == "nothing waits"
     with opened("whole", upstream=absent.id) as whole:
         log(whole, 0, STEPS)
@@ -207,7 +208,7 @@ def test_what_a_server_missed_is_sent_once(
     assert len(list(project.glob(".fpgan/offline/*.jsonl"))) == 1
     with opened("next"):
         pass
-    assert "events of 1 runs that waited have been sent" in capsys.readouterr().err
+    assert "waiting events of 1 runs have been sent" in capsys.readouterr().err
     assert not list(project.glob(".fpgan/offline/*"))
 
     begun, stage = find_run(pipeline), find_run(below.id)
@@ -295,7 +296,7 @@ def test_a_locked_store_gets_later_what_was_logged_meanwhile(
             other = sqlite3.connect(project / "mlflow.db", isolation_level=None)
             other.execute("BEGIN EXCLUSIVE")
             log(run, 2, 4)
-            with pytest.raises(InputError, match="goes on in another process"):
+            with pytest.raises(InputError, match="continues in another process"):
                 sync()
             other.execute("ROLLBACK")
             other.close()
@@ -369,7 +370,7 @@ def test_credentials_open_the_store_and_are_written_nowhere(
         pass
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "htp://me:secret@127.0.0.1:1")
     with (
-        pytest.raises(InputError, match=r"no store of the kind of htp://\*\*\*@127") as unknown,
+        pytest.raises(InputError, match=r"htp://\*\*\*@127[.0:1]* is no kind of store") as unknown,
         opened("guarded"),
     ):
         pass

@@ -14,7 +14,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from fpgan.tracking.sending import reachable
+from fpgan.tracking.store import reachable
 
 SERVED = Path(__file__).parents[1] / "deployment" / "served_eyes.py"
 CHAMPION = "champion"
