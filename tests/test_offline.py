@@ -35,33 +35,30 @@ PICTURE = np.arange(12, dtype=np.uint8).reshape(3, 4)
 
 
 class Server:
-    """A real `mlflow server` that can be killed and started again."""
+    """A real `mlflow server`, which takes seconds to start."""
 
     def __init__(self, folder: Path) -> None:
+        self.port = free_port()
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        store = f"sqlite:///{self.folder / 'server.db'}"
-        options = ["--backend-store-uri", store, "--artifacts-destination", str(self.folder / "artifacts")]
+        store = f"sqlite:///{folder / 'server.db'}"
+        options = ["--backend-store-uri", store, "--artifacts-destination", str(folder / "artifacts")]
         options += ["--host", "127.0.0.1", "--workers", "1"]
-        with (self.folder / "server.log").open("a") as log:
+        with (folder / "server.log").open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "mlflow", "server", "--port", str(self.port), *options],
-                cwd=self.folder,
+                cwd=folder,
                 env={key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_TRACKING")}
                 | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # a dozen processes that nothing needs
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+
+    def wait(self) -> None:
+        """Returns when it answers."""
         deadline = time.monotonic() + 900
         while True:
-            with contextlib.suppress(OSError), urlopen(f"{self.uri}/health") as answer:
+            with contextlib.suppress(OSError), urlopen(f"http://127.0.0.1:{self.port}/health") as answer:
                 if answer.status == 200:
                     return
             assert self.process.poll() is None
@@ -69,10 +66,63 @@ class Server:
             time.sleep(0.1)
 
     def kill(self) -> None:
-        if self.process:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, 9)
-            self.process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, 9)
+        self.process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Gate:
+    """An address at which a server answers while the gate is open, to requests with the credentials if any.
+
+    A closed gate refuses connections, as a server does that was killed.
+    """
+
+    def __init__(self, server: Server, credentials: str | None = None) -> None:
+        self.server = server
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.expected = "Basic " + base64.b64encode(credentials.encode()).decode() if credentials else None
+        self.listening: ThreadingHTTPServer | None = None
+
+    def open(self) -> None:
+        self.server.wait()
+        expected, port = self.expected, self.server.port
+
+        class Guard(BaseHTTPRequestHandler):
+            def pass_on(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if expected and self.headers["Authorization"] != expected:
+                    status, answer = 401, b"You are not authenticated."
+                else:
+                    inner = http.client.HTTPConnection("127.0.0.1", port)
+                    kept = {key: value for key, value in self.headers.items() if key.lower() != "host"}
+                    inner.request(self.command, self.path, body, kept)
+                    response = inner.getresponse()
+                    status, answer = response.status, response.read()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.listening = ThreadingHTTPServer(("127.0.0.1", self.port), Guard)
+        threading.Thread(target=self.listening.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        if self.listening:
+            self.listening.shutdown()
+            self.listening.server_close()
+            self.listening = None
 
 
 @contextlib.contextmanager
@@ -131,11 +181,19 @@ def contents(run_id: str) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Starts while the first tests run: the tests that need it are the last ones and wait for it."""
     server = Server(tmp_path_factory.mktemp("server"))
     yield server
     server.kill()
+
+
+@pytest.fixture
+def gate(server: Server) -> Iterator[Gate]:
+    gate = Gate(server)
+    yield gate
+    gate.close()
 
 
 @pytest.fixture
@@ -146,97 +204,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", "")
     (tmp_path / ".dvc").mkdir()
     return tmp_path
-
-
-def interrupted_after(events: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`sync` that is interrupted when so many events have been sent."""
-    take, left = StoredRun.take, iter(range(events))
-
-    def stops(self: StoredRun, *given: Any) -> None:
-        take(self, *given)
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
-        patched.setattr(StoredRun, "take", stops)
-        sync()
-
-
-def test_what_a_server_missed_is_sent_once(
-    project: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
-    monkeypatch.setattr(system_metrics, "SECONDS", 0.01)
-    # Not there from the start; killed, and gone on with from a checkpoint after step 3.
-    began = time.monotonic()
-    with contextlib.suppress(RuntimeError), opened("absent") as absent:
-        log(absent, 0, 5)
-        raise RuntimeError
-    with opened("absent", absent.id) as again:
-        log(again, 3, STEPS)
-        finish(again, project)
-    assert again.id == absent.id
-    pipeline = begin_pipeline_run("fpgan", "dvc repro", description="", tags={"stage": "pipeline"}, params={})
-    with opened("below", **{PARENT_TAG: pipeline}) as below:
-        pass
-    update_pipeline_run(pipeline, status="FINISHED", name="dvc repro · 3.7 deg", note="Stages: train-gan")
-    assert time.monotonic() - began < 20, "a server that is away does not slow training down"
-    told = capsys.readouterr().err
-    assert f"warning: the MLflow store {server.uri} does not answer (Connection refused)" in told
-    assert "`fpgan sync` sends them" in told
-    with pytest.raises(Unavailable, match="3 runs still wait"):
-        sync()
-    with next(project.glob(".fpgan/offline/*.jsonl")).open("a") as journal:
-        journal.write('{"kind": "tag", "na')  # the machine stopped here
-
-    server.start()
-    assert "waiting events of 3 runs have been sent" in sync()
-    assert sync() == "nothing waits"
-    with opened("whole", upstream=absent.id) as whole:
-        log(whole, 0, STEPS)
-        finish(whole, project)
-
-    with opened("lost") as lost:
-        log(lost, 0, 3)
-        server.kill()
-        killed = time.time()
-        log(lost, 3, STEPS)
-        finish(lost, project)
-    server.start()
-    for events in range(0, 11, 3):
-        interrupted_after(events, monkeypatch)
-    assert len(list(project.glob(".fpgan/offline/*.jsonl"))) == 1
-    with opened("next"):
-        pass
-    assert "waiting events of 1 runs have been sent" in capsys.readouterr().err
-    assert not list(project.glob(".fpgan/offline/*"))
-
-    begun, stage = find_run(pipeline), find_run(below.id)
-    assert begun is not None
-    assert stage is not None
-    assert begun.status == "FINISHED"
-    assert begun.tags["mlflow.runName"] == "dvc repro · 3.7 deg"
-    assert begun.tags["mlflow.note.content"] == "Stages: train-gan"
-    assert stage.tags[PARENT_TAG] == begun.id
-
-    found = find_run(absent.id)
-    assert found is not None
-    assert [run.id for run in runs_by_id(absent.id[:8])] == [found.id]
-    assert found.tags["resumed"] == "true"
-    expected = contents(whole.id)
-    assert expected["pictures"] == sorted(
-        f"images/translations~s2r+step+{step}{kind}" for step in range(STEPS) for kind in (".png", ".webp")
-    )
-    assert expected["below"] == [("below", "FINISHED", {"a": "1"}, {"b": 2.0})]
-    del expected["tags"]["upstream"]
-    assert contents(found.id) == expected
-    assert contents(lost.id) == expected
-    for run_id in (found.id, lost.id):
-        samples = mlflow.MlflowClient().get_metric_history(run_id, "system/cpu_utilization_percentage")
-        assert [sample.step for sample in samples] == list(range(len(samples)))
-        times = [sample.timestamp for sample in samples]
-        assert times == sorted(set(times))
-    assert times[0] < killed * 1000 < times[-1]
 
 
 def test_the_first_sample_of_the_machine_is_of_work_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,6 +220,7 @@ def test_a_server_that_hangs_is_not_asked_by_every_stage(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     asked = []
 
     def hang(listening: socket.socket) -> None:
@@ -314,74 +282,6 @@ def test_a_locked_store_gets_later_what_was_logged_meanwhile(
     assert held["status"] == "FINISHED"
 
 
-@contextlib.contextmanager
-def guarded(server: Server, credentials: str) -> Iterator[str]:
-    """The address, without a scheme, of a server that passes on to another what comes with credentials."""
-    expected = "Basic " + base64.b64encode(credentials.encode()).decode()
-
-    class Guard(BaseHTTPRequestHandler):
-        def pass_on(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if self.headers["Authorization"] != expected:
-                status, answer = 401, b"You are not authenticated."
-            else:
-                inner = http.client.HTTPConnection("127.0.0.1", server.port)
-                kept = {key: value for key, value in self.headers.items() if key.lower() != "host"}
-                inner.request(self.command, self.path, body, kept)
-                response = inner.getresponse()
-                status, answer = response.status, response.read()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = pass_on
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    guard = ThreadingHTTPServer(("127.0.0.1", 0), Guard)
-    threading.Thread(target=guard.serve_forever, daemon=True).start()
-    try:
-        yield f"127.0.0.1:{guard.server_port}"
-    finally:
-        guard.shutdown()
-        guard.server_close()
-
-
-def test_credentials_open_the_store_and_are_written_nowhere(
-    project: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with guarded(server, "me:top/secret") as address:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:wrong@{address}")
-        with pytest.raises(InputError, match="MLFLOW_TRACKING_PASSWORD") as refused, opened("guarded"):
-            pass
-        assert "wrong" not in str(refused.value)
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:top%2Fsecret@{address}")
-        with opened("guarded") as run:
-            log(run, 0, 2)
-            finish(run, project)
-        held = contents(run.id)
-        assert held["status"] == "FINISHED"
-    with opened("guarded") as away:
-        log(away, 0, 2)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:top/secret@127.0.0.1:1")
-    with pytest.raises(InputError, match="%2F") as malformed, opened("guarded"):
-        pass
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "htp://me:secret@127.0.0.1:1")
-    with (
-        pytest.raises(InputError, match=r"htp://\*\*\*@127[.0:1]* is no kind of store") as unknown,
-        opened("guarded"),
-    ):
-        pass
-    told = capsys.readouterr()
-    written = [path.read_bytes() for path in project.rglob("*") if path.is_file()]
-    assert written, "the events that wait"
-    assert not any(b"secret" in content for content in written)
-    for text in (told.out, told.err, str(malformed.value), str(unknown.value), str(held), away.id):
-        assert "secret" not in text
-
-
 def test_ancestors_are_found_by_the_ids_their_outputs_name(project: Path) -> None:
     """An output made while the store was away names its run by the id of that time, for good."""
     with opened("above") as above:
@@ -409,3 +309,129 @@ def test_an_experiment_made_elsewhere_gets_our_views(project: Path) -> None:
     kept = mlflow.get_experiment_by_name("theirs")
     assert kept is not None
     assert kept.tags["mlflow.sharedViewState.stages"] == "changed" != made
+
+
+def interrupted_after(events: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sync` that is interrupted when so many events have been sent."""
+    take, left = StoredRun.take, iter(range(events))
+
+    def stops(self: StoredRun, *given: Any) -> None:
+        take(self, *given)
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
+        patched.setattr(StoredRun, "take", stops)
+        sync()
+
+
+def test_what_a_server_missed_is_sent_once(
+    project: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{gate.address}")
+    monkeypatch.setattr(system_metrics, "SECONDS", 0.01)
+    # Not there from the start; killed, and gone on with from a checkpoint after step 3.
+    began = time.monotonic()
+    with contextlib.suppress(RuntimeError), opened("absent") as absent:
+        log(absent, 0, 5)
+        raise RuntimeError
+    with opened("absent", absent.id) as again:
+        log(again, 3, STEPS)
+        finish(again, project)
+    assert again.id == absent.id
+    pipeline = begin_pipeline_run("fpgan", "dvc repro", description="", tags={"stage": "pipeline"}, params={})
+    with opened("below", **{PARENT_TAG: pipeline}) as below:
+        pass
+    update_pipeline_run(pipeline, status="FINISHED", name="dvc repro · 3.7 deg", note="Stages: train-gan")
+    assert time.monotonic() - began < 20, "a server that is away does not slow training down"
+    told = capsys.readouterr().err
+    assert f"warning: the MLflow store http://{gate.address} does not answer (Connection refused)" in told
+    assert "`fpgan sync` sends them" in told
+    with pytest.raises(Unavailable, match="3 runs still wait"):
+        sync()
+    with next(project.glob(".fpgan/offline/*.jsonl")).open("a") as journal:
+        journal.write('{"kind": "tag", "na')  # the machine stopped here
+
+    gate.open()
+    assert "waiting events of 3 runs have been sent" in sync()
+    assert sync() == "nothing waits"
+    with opened("whole", upstream=absent.id) as whole:
+        log(whole, 0, STEPS)
+        finish(whole, project)
+
+    with opened("lost") as lost:
+        log(lost, 0, 3)
+        gate.close()
+        killed = time.time()
+        log(lost, 3, STEPS)
+        finish(lost, project)
+    gate.open()
+    for events in range(0, 11, 3):
+        interrupted_after(events, monkeypatch)
+    assert len(list(project.glob(".fpgan/offline/*.jsonl"))) == 1
+    with opened("next"):
+        pass
+    assert "waiting events of 1 runs have been sent" in capsys.readouterr().err
+    assert not list(project.glob(".fpgan/offline/*"))
+
+    begun, stage = find_run(pipeline), find_run(below.id)
+    assert begun is not None
+    assert stage is not None
+    assert begun.status == "FINISHED"
+    assert begun.tags["mlflow.runName"] == "dvc repro · 3.7 deg"
+    assert begun.tags["mlflow.note.content"] == "Stages: train-gan"
+    assert stage.tags[PARENT_TAG] == begun.id
+
+    found = find_run(absent.id)
+    assert found is not None
+    assert [run.id for run in runs_by_id(absent.id[:8])] == [found.id]
+    assert found.tags["resumed"] == "true"
+    expected = contents(whole.id)
+    assert expected["pictures"] == sorted(
+        f"images/translations~s2r+step+{step}{kind}" for step in range(STEPS) for kind in (".png", ".webp")
+    )
+    assert expected["below"] == [("below", "FINISHED", {"a": "1"}, {"b": 2.0})]
+    del expected["tags"]["upstream"]
+    assert contents(found.id) == expected
+    assert contents(lost.id) == expected
+    for run_id in (found.id, lost.id):
+        samples = mlflow.MlflowClient().get_metric_history(run_id, "system/cpu_utilization_percentage")
+        assert [sample.step for sample in samples] == list(range(len(samples)))
+        times = [sample.timestamp for sample in samples]
+        assert times == sorted(set(times))
+    assert times[0] < killed * 1000 < times[-1]
+
+
+def test_credentials_open_the_store_and_are_written_nowhere(
+    project: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate = Gate(server, "me:top/secret")
+    gate.open()
+    with contextlib.closing(gate):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:wrong@{gate.address}")
+        with pytest.raises(InputError, match="MLFLOW_TRACKING_PASSWORD") as refused, opened("guarded"):
+            pass
+        assert "wrong" not in str(refused.value)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:top%2Fsecret@{gate.address}")
+        with opened("guarded") as run:
+            log(run, 0, 2)
+            finish(run, project)
+        held = contents(run.id)
+        assert held["status"] == "FINISHED"
+    with opened("guarded") as away:
+        log(away, 0, 2)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:top/secret@127.0.0.1:1")
+    with pytest.raises(InputError, match="%2F") as malformed, opened("guarded"):
+        pass
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "htp://me:secret@127.0.0.1:1")
+    with (
+        pytest.raises(InputError, match=r"htp://\*\*\*@127[.0:1]* is no kind of store") as unknown,
+        opened("guarded"),
+    ):
+        pass
+    told = capsys.readouterr()
+    written = [path.read_bytes() for path in project.rglob("*") if path.is_file()]
+    assert written, "the events that wait"
+    assert not any(b"secret" in content for content in written)
+    for text in (told.out, told.err, str(malformed.value), str(unknown.value), str(held), away.id):
+        assert "secret" not in text

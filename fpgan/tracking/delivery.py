@@ -8,7 +8,7 @@ import uuid
 from fpgan.errors import InputError
 from fpgan.tracking.journal import Event, Journal, Payload, now, waiting_folder
 from fpgan.tracking.opening import open_stored
-from fpgan.tracking.outage import end_outage, known_outage, noting_outage
+from fpgan.tracking.outage import known_outage, noting_outage
 from fpgan.tracking.store import StoreLost, answering, store_name
 from fpgan.tracking.stored_run import StoredRun, find_stored
 
@@ -57,14 +57,13 @@ class Delivery:
         """Sends the waiting events and one more; False when the store refuses a waiting one."""
         if known := known_outage():
             raise known
-        with noting_outage():
-            try:
-                self.send()
-            except InputError as error:
-                self._say(f"warning: {error}")
-                self._refused = True
-                return False
-            self._give(event, payload)
+        try:
+            self.send()
+        except InputError as error:
+            self._say(f"warning: {error}")
+            self._refused = True
+            return False
+        self._give(event, payload)
         if self._stored and self._stored.id != self.id:
             self.journal = Journal(self._stored.id)
         if self._away:
@@ -89,12 +88,12 @@ class Delivery:
         return len(events)
 
     def _give(self, event: Event, payload: Payload) -> None:
-        if event["kind"] == "open":
-            self._stored = open_stored(event)
-        else:
-            self._stored = self._stored or self._find()
-            self._stored.take(event, payload)
-        end_outage()
+        with noting_outage():
+            if event["kind"] == "open":
+                self._stored = open_stored(event)
+            else:
+                self._stored = self._stored or self._find()
+                self._stored.take(event, payload)
 
     def _find(self) -> StoredRun:
         with answering():

@@ -32,14 +32,18 @@ def known_outage() -> StoreLost | None:
 
 @contextmanager
 def noting_outage() -> Iterator[None]:
-    """Notes a StoreLost that leaves the block, unless other credentials may be given at once."""
+    """For a block that asks the store once: notes that it does not answer, or that it does.
+
+    Refused credentials are not noted, as they may be corrected at once.
+    """
     began = time.monotonic()
     try:
         yield
     except StoreLost as error:
         if not error.unauthorized:
-            _note(error, time.monotonic() - began)
+            _note(error, took=time.monotonic() - began)
         raise
+    _file().unlink(missing_ok=True)
 
 
 def _note(error: StoreLost, took: float) -> None:
@@ -48,11 +52,6 @@ def _note(error: StoreLost, took: float) -> None:
     # Without the note, on a full disk or when two processes write it at once, others only try once more.
     with suppress(OSError, Unavailable), replacing(_file()) as partial:
         partial.write_text(json.dumps(noted) + "\n", encoding="utf-8")
-
-
-def end_outage() -> None:
-    """Removes the note, as the store has answered."""
-    _file().unlink(missing_ok=True)
 
 
 def _file() -> Path:

@@ -9,7 +9,6 @@ from filelock import Timeout
 from fpgan.errors import InputError, Unavailable
 from fpgan.tracking.delivery import Delivery
 from fpgan.tracking.journal import waiting_folder
-from fpgan.tracking.outage import noting_outage
 from fpgan.tracking.store import StoreLost, store_name
 
 
@@ -43,8 +42,7 @@ def send_waiting() -> Sent:
                     f"{path}: {len(events)} events are for {meant}, MLFLOW_TRACKING_URI is {store_name()}"
                 )
                 continue
-            with noting_outage():
-                sent.events += delivery.send()
+            sent.events += delivery.send()
             sent.runs += 1
         except Timeout:
             sent.notes.append(f"{path}: its run continues in another process, which sends the events itself")
