@@ -1,4 +1,4 @@
-"""A store that does not answer costs nothing that is logged, and nothing is logged twice."""
+"""While a store does not answer, no logged value is lost, and none is logged twice."""
 
 import base64
 import contextlib
@@ -157,7 +157,7 @@ def finish(run: Run, folder: Path) -> None:
 
 
 def contents(run_id: str) -> dict[str, Any]:
-    """All that a run holds but for times."""
+    """Everything in a run except times."""
     client = mlflow.MlflowClient()
     run = client.get_run(run_id)
     names = [name for name in run.data.metrics if not name.startswith("system/")]
@@ -206,7 +206,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_first_sample_of_the_machine_is_of_work_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_sample_of_the_machine_measures_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system_metrics, "SECONDS", 0.2)
     sampled = system_metrics.SystemMetrics()
     samples: list[system_metrics.Sample] = []
@@ -242,13 +242,13 @@ def test_a_server_that_hangs_is_not_asked_by_every_stage(
         assert capsys.readouterr().err.count("does not answer (timed out)") == 2
         with pytest.raises(Unavailable, match="3 runs still wait"):
             sync()
-        assert len(asked) > first, "who asks to send is not kept waiting"
+        assert len(asked) > first, "`sync` asks the store during a known outage, too"
         listening.shutdown(socket.SHUT_RDWR)
     for connection in asked:
         connection.close()
 
 
-def test_a_locked_store_gets_later_what_was_logged_meanwhile(
+def test_a_locked_store_receives_later_the_values_logged_meanwhile(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(outage, "RETRY_SECONDS", 0)
@@ -272,9 +272,9 @@ def test_a_locked_store_gets_later_what_was_logged_meanwhile(
             finish(run, project)
     finally:
         sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", impatient)
-    told = capsys.readouterr().err
-    assert "the MLflow store mlflow.db does not answer (database is locked)" in told
-    assert "answers again" in told
+    printed = capsys.readouterr().err
+    assert "the MLflow store mlflow.db does not answer (database is locked)" in printed
+    assert "answers again" in printed
     assert not list(project.glob(".fpgan/offline/*"))
     held = contents(run.id)
     assert held["metrics"]["loss/G"] == [(step, step / 8) for step in range(STEPS)]
@@ -282,8 +282,8 @@ def test_a_locked_store_gets_later_what_was_logged_meanwhile(
     assert held["status"] == "FINISHED"
 
 
-def test_ancestors_are_found_by_the_ids_their_outputs_name(project: Path) -> None:
-    """An output made while the store was away names its run by the id of that time, for good."""
+def test_ancestors_are_found_by_the_ids_in_their_outputs(project: Path) -> None:
+    """An output made during an outage names its run by the id of that time, for good."""
     with opened("above") as above:
         pass
     mlflow.MlflowClient().set_tag(above.id, "fpgan.offline_id", "f" * 32)
@@ -292,6 +292,21 @@ def test_ancestors_are_found_by_the_ids_their_outputs_name(project: Path) -> Non
     found = find_run(below.id)
     assert found is not None
     assert above.id in ancestors(found, {})
+
+
+def test_events_are_only_sent_to_the_store_they_are_for(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    with opened("away") as away:
+        pass
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    with opened("away", away.id) as again:
+        log(again, 0, 2)
+    assert again.id == away.id
+    with pytest.raises(InputError, match=r"events are for http://127.0.0.1:1, .* is mlflow\.db"):
+        sync()
+    assert not (project / "mlflow.db").exists()
 
 
 def test_an_experiment_made_elsewhere_gets_our_views(project: Path) -> None:
@@ -312,7 +327,7 @@ def test_an_experiment_made_elsewhere_gets_our_views(project: Path) -> None:
 
 
 def interrupted_after(events: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`sync` that is interrupted when so many events have been sent."""
+    """Interrupts `sync` after this number of events."""
     take, left = StoredRun.take, iter(range(events))
 
     def stops(self: StoredRun, *given: Any) -> None:
@@ -330,7 +345,7 @@ def test_what_a_server_missed_is_sent_once(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://{gate.address}")
     monkeypatch.setattr(system_metrics, "SECONDS", 0.01)
-    # Not there from the start; killed, and gone on with from a checkpoint after step 3.
+    # The server is absent from the start. The run fails and is resumed from a checkpoint after step 3.
     began = time.monotonic()
     with contextlib.suppress(RuntimeError), opened("absent") as absent:
         log(absent, 0, 5)
@@ -343,10 +358,10 @@ def test_what_a_server_missed_is_sent_once(
     with opened("below", **{PARENT_TAG: pipeline}) as below:
         pass
     update_pipeline_run(pipeline, status="FINISHED", name="dvc repro · 3.7 deg", note="Stages: train-gan")
-    assert time.monotonic() - began < 20, "a server that is away does not slow training down"
-    told = capsys.readouterr().err
-    assert f"warning: the MLflow store http://{gate.address} does not answer (Connection refused)" in told
-    assert "`fpgan sync` sends them" in told
+    assert time.monotonic() - began < 20, "an absent server does not slow training down"
+    printed = capsys.readouterr().err
+    assert f"warning: the MLflow store http://{gate.address} does not answer (Connection refused)" in printed
+    assert "`fpgan sync` sends them" in printed
     with pytest.raises(Unavailable, match="3 runs still wait"):
         sync()
     with next(project.glob(".fpgan/offline/*.jsonl")).open("a") as journal:
@@ -429,9 +444,9 @@ def test_credentials_open_the_store_and_are_written_nowhere(
         opened("guarded"),
     ):
         pass
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     written = [path.read_bytes() for path in project.rglob("*") if path.is_file()]
     assert written, "the events that wait"
     assert not any(b"secret" in content for content in written)
-    for text in (told.out, told.err, str(malformed.value), str(unknown.value), str(held), away.id):
+    for text in (printed.out, printed.err, str(malformed.value), str(unknown.value), str(held), away.id):
         assert "secret" not in text

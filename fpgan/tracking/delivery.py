@@ -75,12 +75,15 @@ class Delivery:
         """Sends the waiting events and removes them from the journal; returns their number.
 
         Interrupted anywhere and begun again, it logs nothing twice, as the store is asked for the values it
-        holds. Raises StoreLost, and InputError when the store refuses an event; the events then stay.
+        holds. Raises StoreLost, and InputError when the store refuses an event or another store is meant; the
+        events then stay.
         """
         if not self.journal.waits:
             return 0
         self.journal.claim()
         events = self.journal.events()
+        if events and (meant := events[0]["store"]) != store_name():
+            raise InputError(f"{len(events)} events are for {meant}, MLFLOW_TRACKING_URI is {store_name()}")
         for event in events:
             self._give(event, self.journal.payload(event))
         self.journal.remove()
@@ -99,7 +102,7 @@ class Delivery:
         with answering():
             found = find_stored(self.id)
         if found is None:
-            raise InputError(f"{store_name()} holds no run {self.id}, which these events belong to")
+            raise InputError(f"{store_name()} holds no run {self.id}, to which the waiting events belong")
         return StoredRun(found.info.run_id, fresh=False)
 
     def close(self) -> None:

@@ -67,10 +67,15 @@ class Journal:
     def events(self) -> list[Event]:
         """The events in their order."""
         found = []
-        for line in self.path.read_bytes().split(b"\n") if self.waits else []:
-            with suppress(ValueError):
-                found.append(json.loads(line))
+        with suppress(FileNotFoundError):  # also when another process has just sent them
+            for line in self.path.read_bytes().split(b"\n"):
+                with suppress(ValueError):
+                    found.append(json.loads(line))
         return found
+
+    def began(self) -> int:
+        """The time of the first event; 0 if there is none."""
+        return next((event["time"] for event in self.events()), 0)
 
     def payload(self, event: Event) -> Payload:
         """The payload that was appended with an event."""

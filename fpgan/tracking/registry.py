@@ -60,7 +60,7 @@ def register(entry: Entry, run_id: str) -> tuple[int, bool]:
         for known in client.search_model_versions(f"name = '{entry.name}'"):
             if known.tags.get(IDENTITY) == entry.tags[IDENTITY]:
                 return int(known.version), False
-        logged = Model.log(
+        logged = Model.log(  # mlflow.pyfunc.log_model takes no run_id
             None,
             flavor=mlflow.pyfunc,
             name=entry.name,

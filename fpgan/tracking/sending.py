@@ -8,7 +8,7 @@ from filelock import Timeout
 
 from fpgan.errors import InputError, Unavailable
 from fpgan.tracking.delivery import Delivery
-from fpgan.tracking.journal import waiting_folder
+from fpgan.tracking.journal import Journal, waiting_folder
 from fpgan.tracking.store import StoreLost, store_name
 
 
@@ -30,34 +30,25 @@ class Sent:
 def send_waiting() -> Sent:
     """Sends the events that wait for the store in use, except those of runs that other processes write."""
     sent = Sent()
-    waiting = {path: Delivery(path.stem, quiet=True) for path in waiting_folder().glob("*.jsonl")}
-    # A pipeline's run begins before those of its stages, which refer to it.
-    for path, delivery in sorted(waiting.items(), key=lambda item: _began(item[1])):
+    journals = [Journal(path.stem) for path in waiting_folder().glob("*.jsonl")]
+    for journal in sorted(journals, key=Journal.began):  # a pipeline's run before its stages, which name it
+        delivery = Delivery(journal.id, quiet=True)
         try:
             delivery.journal.claim(blocking=False)
-            events = delivery.journal.events()
-            if events and events[0]["store"] != store_name():
-                meant = events[0]["store"]
-                sent.notes.append(
-                    f"{path}: {len(events)} events are for {meant}, MLFLOW_TRACKING_URI is {store_name()}"
-                )
-                continue
             sent.events += delivery.send()
             sent.runs += 1
         except Timeout:
-            sent.notes.append(f"{path}: its run continues in another process, which sends the events itself")
+            sent.notes.append(
+                f"{journal.path}: its run continues in another process, which sends the events itself"
+            )
         except InputError as error:
-            sent.notes.append(f"{path}: {error}; to give the events up, remove the file")
+            sent.notes.append(f"{journal.path}: {error}; to give the events up, remove the file")
         except StoreLost as error:
             sent.lost = error
             break
         finally:
             delivery.close()
     return sent
-
-
-def _began(delivery: Delivery) -> int:
-    return next((event["time"] for event in delivery.journal.events()), 0)
 
 
 def sync() -> str:
