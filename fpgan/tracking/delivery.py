@@ -44,7 +44,7 @@ class Delivery:
         except StoreLost as error:
             if error.unauthorized and event["kind"] == "open":
                 raise error.explained() from error
-            self._stored = None
+            self._stored = None  # the store may hold the event or not, so it is asked the next time
             if not self._away:
                 self._say(
                     f"warning: the MLflow store {store_name()} does not answer ({error}); the work continues "

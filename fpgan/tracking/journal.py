@@ -18,7 +18,11 @@ from numpy.typing import NDArray
 from fpgan.layout import LOCKS, project_root
 
 Event = dict[str, Any]
-"""Something to log, as JSON: its `kind`, its `time` in milliseconds, and more depending on the kind."""
+"""Something to log, as JSON: its `kind`, its `time` in milliseconds, and more depending on the kind.
+
+The kinds are 'open' (see `opening`), metrics, system, picture, artifact, tag, warning, child and end (see
+`stored_run`); `run` makes them.
+"""
 Payload = NDArray[np.uint8] | Path | None
 """The part of an event that JSON cannot hold: a picture, or a file or folder."""
 
