@@ -395,7 +395,7 @@ WRONG: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_no_batch_of_eyes_gets_a_400_and_a_sentence(served: str, what: str) -> None:
+def test_invalid_input_returns_400_with_the_reason(served: str, what: str) -> None:
     sent, expected = WRONG[what]
     status, reply = post(served, {"inputs": sent})
     assert status == 400

@@ -26,7 +26,7 @@ from fpgan.provenance.working_tree import uncommitted_changes
 from fpgan.runs.execution import Above, pipeline_stage
 from fpgan.runs.headline import Headline, command_tags, labels_of
 from fpgan.tracking.run import Run, open_run
-from fpgan.tracking.store import PARENT_TAG
+from fpgan.tracking.stored_run import PARENT_TAG
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.loop import History
 

@@ -1,4 +1,4 @@
-"""Events of a run that the store could not take: kept in a file, until it can."""
+"""The file in which the events of a run wait while the store does not take them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,89 +15,106 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from fpgan.layout import LOCKS, project_root
+
 Event = dict[str, Any]
-"""What is to be logged, as JSON can hold it: its `kind`, its `time` in milliseconds, and more by kind."""
+"""Something to log, as JSON: its `kind`, its `time` in milliseconds, and more depending on the kind.
+
+The kinds are 'open' (see `opening`), metrics, system, picture, artifact, tag, warning, child and end (see
+`stored_run`); `run` makes them.
+"""
 Payload = NDArray[np.uint8] | Path | None
-"""What JSON cannot hold: a picture, or a file or folder."""
+"""The part of an event that JSON cannot hold: a picture, or a file or folder."""
 
 
 def now() -> int:
-    """The time of an event."""
+    """The time of an event, in milliseconds since the epoch."""
     return round(time.time() * 1000)
 
 
-class Journal:
-    """The events of one run that wait, a line of JSON each, and a folder of what belongs to them.
+def waiting_folder() -> Path:
+    """The folder of all journals of the project."""
+    return project_root() / ".fpgan" / "offline"
 
-    Its first line names the store they are for. What has been appended survives the process and the machine;
-    the half of a line that one of them left is passed over.
+
+class Journal:
+    """The waiting events of one run: a file with one event per line, and a folder of their payloads.
+
+    An appended event survives a crash of the process and of the machine. A line that was only half written
+    is skipped.
     """
 
-    def __init__(self, folder: Path, run_id: str) -> None:
+    def __init__(self, run_id: str) -> None:
         self.id = run_id
-        self.path = folder / f"{run_id}.jsonl"
-        self.files = folder / run_id
-        self.lock = FileLock(folder / f"{run_id}.lock")
-        """Held by the process that writes or sends the events."""
+        self.path = waiting_folder() / f"{run_id}.jsonl"
+        self._payloads = self.path.with_suffix("")
+        self._lock = FileLock(project_root() / LOCKS / f"journal-{run_id}.lock")
 
-    def append(self, event: Event, payload: Payload, store: str) -> None:
-        """Adds an event and a copy of its payload; they are on the disk when this returns."""
-        if not self.lock.is_locked:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.lock.acquire()
+    def claim(self, *, blocking: bool = True) -> None:
+        """Keeps other processes from writing or sending the events until `release`.
+
+        Raises filelock.Timeout when another process holds them and `blocking` is false.
+        """
+        if not self._lock.is_locked:
+            Path(self._lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(blocking=blocking)
+
+    def release(self) -> None:
+        """Ends `claim`."""
+        self._lock.release()
+
+    @property
+    def waits(self) -> bool:
+        """Whether there are events."""
+        return self.path.exists()
+
+    def events(self) -> list[Event]:
+        """The events in their order."""
+        found = []
+        with suppress(FileNotFoundError):  # also when another process has just sent them
+            for line in self.path.read_bytes().split(b"\n"):
+                with suppress(ValueError):
+                    found.append(json.loads(line))
+        return found
+
+    def began(self) -> int:
+        """The time of the first event; 0 if there is none."""
+        return next((event["time"] for event in self.events()), 0)
+
+    def payload(self, event: Event) -> Payload:
+        """The payload that was appended with an event."""
+        if "file" not in event:
+            return None
+        path = self._payloads / event["file"]
+        return np.load(path) if path.suffix == ".npy" else path
+
+    def append(self, event: Event, payload: Payload) -> None:
+        """Adds an event and a copy of its payload; both are on the disk when this returns."""
+        self.claim()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         if payload is not None:
-            event = event | {"file": self._keep(payload)}
-        with self.path.open("a+b") as file:
-            file.seek(0)
-            whole = file.read().rfind(b"\n") + 1
-            file.truncate(whole)
-            lines = ([] if whole else [{"store": store}]) + [event]
-            file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
+            event = event | {"file": self._copy(payload)}
+        with self.path.open("ab") as file:
+            file.write(f"\n{json.dumps(event)}\n".encode())  # begins a new line after a half written one
             file.flush()
             os.fsync(file.fileno())
 
-    def _keep(self, payload: NDArray[np.uint8] | Path) -> str:
-        folder = self.files / uuid.uuid4().hex
+    def _copy(self, payload: NDArray[np.uint8] | Path) -> str:
+        folder = self._payloads / uuid.uuid4().hex
         folder.mkdir(parents=True)
         if isinstance(payload, Path):
-            kept = folder / payload.name
-            (shutil.copytree if payload.is_dir() else shutil.copy2)(payload, kept)
+            copy = folder / payload.name
+            (shutil.copytree if payload.is_dir() else shutil.copy2)(payload, copy)
         else:
-            kept = folder / "picture.npy"
-            np.save(kept, payload)
-        for file in kept.rglob("*") if kept.is_dir() else [kept]:
+            copy = folder / "picture.npy"
+            np.save(copy, payload)
+        for file in folder.rglob("*"):
             if file.is_file():
                 with file.open("rb") as written:
                     os.fsync(written.fileno())
-        return kept.relative_to(self.files).as_posix()
-
-    def _lines(self) -> list[Event]:
-        if not self.path.exists():
-            return []
-        content = self.path.read_bytes()
-        return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
-
-    @property
-    def store(self) -> str | None:
-        """The store the events are for; None where there are none."""
-        return next((line["store"] for line in self._lines()), None)
-
-    @property
-    def began(self) -> int:
-        """When the first event was, in milliseconds; 0 where there are none."""
-        return next((event["time"] for event in self._lines()[1:]), 0)
-
-    def __len__(self) -> int:
-        return max(0, len(self._lines()) - 1)
-
-    def __iter__(self) -> Iterator[tuple[Event, Payload]]:
-        for event in self._lines()[1:]:
-            path = self.files / event["file"] if "file" in event else None
-            yield event, np.load(path) if path and path.suffix == ".npy" else path
+        return copy.relative_to(self._payloads).as_posix()
 
     def remove(self) -> None:
-        """Forgets the events, once the store has them."""
+        """Removes the events, once the store has them."""
         self.path.unlink(missing_ok=True)
-        shutil.rmtree(self.files, ignore_errors=True)
-        Path(self.lock.lock_file).unlink(missing_ok=True)
-        self.lock.release()
+        shutil.rmtree(self._payloads, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""How long a store that was found away is left alone, by every process of this project.
+"""How long a store that does not answer is left alone, by every process of this project.
 
-A server that refuses costs no time; one that hangs costs the better part of a minute each time it is tried.
+A server that refuses connections costs no time; one that hangs costs the better part of a minute per attempt.
 """
 
 from __future__ import annotations
@@ -16,47 +16,42 @@ from fpgan.files.writing import replacing
 from fpgan.layout import project_root
 from fpgan.tracking.store import StoreLost, store_name
 
-RETRY_SECONDS = 30
-RETRY_PATIENCE = 30  # times what the last try took: a store that is away costs a thirtieth of the time
+RETRY_SECONDS = 5
+RETRY_PATIENCE = 30  # times the duration of the last attempt: attempts take a thirtieth of the time
 
 
 def known_outage() -> StoreLost | None:
-    """Why the store was away when it was last tried; None when it is time to try it, or it was there."""
+    """The reason of the last failed attempt; None when the store answered since, or may be asked again."""
     try:
         noted = json.loads(_file().read_text(encoding="utf-8"))
-        known = noted["store"] == store_name() and time.time() < noted["until"]
-        return StoreLost(OSError(noted["reason"])) if known else None
+        lasts = noted["store"] == store_name() and time.time() < noted["until"]
+        return StoreLost(OSError(noted["reason"])) if lasts else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def note_outage(error: StoreLost, took: float) -> float:
-    """Notes that a try that took so many seconds found the store away; returns the seconds to the next."""
-    wait = max(RETRY_SECONDS, RETRY_PATIENCE * took)
-    if wait > RETRY_SECONDS:
-        noted = {"store": store_name(), "reason": str(error), "until": time.time() + wait}
-        # Not noted on a full disk, or by one of two processes at once, it costs others a try.
-        with suppress(OSError, Unavailable), replacing(_file()) as partial:
-            partial.write_text(json.dumps(noted) + "\n", encoding="utf-8")
-    return wait
-
-
-def forget_outage() -> None:
-    """Notes that the store is there."""
-    _file().unlink(missing_ok=True)
-
-
 @contextmanager
 def noting_outage() -> Iterator[None]:
-    """For a block that uses the store; raises StoreLost at once where it is known to be away."""
-    if known := known_outage():
-        raise known
+    """For a block that asks the store once: notes that it does not answer, or that it does.
+
+    Refused credentials are not noted, as they may be corrected at once.
+    """
     began = time.monotonic()
     try:
         yield
     except StoreLost as error:
-        note_outage(error, time.monotonic() - began)
+        if not error.unauthorized:
+            _note(error, took=time.monotonic() - began)
         raise
+    _file().unlink(missing_ok=True)
+
+
+def _note(error: StoreLost, took: float) -> None:
+    wait = max(RETRY_SECONDS, RETRY_PATIENCE * took)
+    noted = {"store": store_name(), "reason": str(error), "until": time.time() + wait}
+    # Without the note, on a full disk or when two processes write it at once, others only try once more.
+    with suppress(OSError, Unavailable), replacing(_file()) as partial:
+        partial.write_text(json.dumps(noted) + "\n", encoding="utf-8")
 
 
 def _file() -> Path:

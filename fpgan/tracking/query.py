@@ -1,4 +1,4 @@
-"""Runs that the store holds: found by id or stage, with what they read and which runs came before them."""
+"""Stored runs, found by id or stage, with their inputs and the runs that made these."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import mlflow
 from mlflow.entities import ViewType
 
 from fpgan.errors import InputError
-from fpgan.layout import project_root
-from fpgan.tracking.sending import reachable
-from fpgan.tracking.store import OFFLINE_TAG, StoreLost, answering, find_stored, use_store
+from fpgan.tracking.store import StoreLost, answering, reachable, store_exists
+from fpgan.tracking.stored_run import OFFLINE_TAG, find_stored
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class LoggedRun:
     tags: dict[str, str]
     params: dict[str, str]
     inputs: dict[str, tuple[Path, str]]
-    """Path and digest of what it read, by what that was to it."""
+    """Path and digest of each input, by its name in the stage."""
 
     @property
     def stage(self) -> str:
@@ -42,18 +41,16 @@ class LoggedRun:
 
     @property
     def upstream(self) -> dict[str, str]:
-        """Ids of the runs that made its inputs, by what those were to it."""
+        """Ids of the runs that made its inputs, by the input's name."""
         start = "upstream."
         return {tag.removeprefix(start): id for tag, id in self.tags.items() if tag.startswith(start)}
 
 
-def _stored() -> bool:
-    """Whether there is a store to look into: MLflow would make one only to find nothing in it."""
-    return not use_store() or (project_root() / "mlflow.db").exists()
-
-
 def runs_by_id(start: str) -> list[LoggedRun]:
-    """Runs of all experiments, deleted ones too, whose ids start so (hexadecimal)."""
+    """Runs of all experiments, including deleted ones, whose ids begin with `start` (hexadecimal).
+
+    Raises Unavailable when the store does not answer.
+    """
     start = start.lower()
     return _search(f"attributes.run_id LIKE '{start}%'", ViewType.ALL) or _search(
         f"tags.`{OFFLINE_TAG}` LIKE '{start}%'", ViewType.ALL
@@ -61,12 +58,15 @@ def runs_by_id(start: str) -> list[LoggedRun]:
 
 
 def runs_of_stage(stage: str) -> list[LoggedRun]:
-    """Runs of a stage in all experiments, newest first."""
+    """Runs of a stage in all experiments, newest first.
+
+    Raises Unavailable when the store does not answer.
+    """
     return _search(f"tags.stage = '{stage}'", ViewType.ACTIVE_ONLY)
 
 
 def _search(condition: str, view: int) -> list[LoggedRun]:
-    if not _stored():
+    if not store_exists():
         return []
     with reachable():
         found = mlflow.search_runs(
@@ -80,27 +80,20 @@ def _search(condition: str, view: int) -> list[LoggedRun]:
 
 
 def _logged(run: mlflow.entities.Run) -> LoggedRun:
+    datasets = [each.dataset for each in run.inputs.dataset_inputs]
     return LoggedRun(
         run.info.run_id,
         run.info.status if run.info.lifecycle_stage == "active" else "DELETED",
         datetime.fromtimestamp(run.info.start_time / 1000),
         dict(run.data.tags),
         dict(run.data.params),
-        {
-            each.dataset.name: (_source(each.dataset), each.dataset.digest)
-            for each in run.inputs.dataset_inputs
-        },
+        {each.name: (Path(json.loads(each.source).get("uri", "")), each.digest) for each in datasets},
     )
 
 
-def _source(dataset: mlflow.entities.Dataset) -> Path:
-    """Of a dataset as `open_run` logs it."""
-    return Path(json.loads(dataset.source).get("uri", ""))
-
-
 def find_run(run_id: str) -> LoggedRun | None:
-    """The run of an id; None when there is no such run, or no store."""
-    if not _stored():
+    """The run of an id; None when there is no such run, or no store that answers."""
+    if not store_exists():
         return None
     try:
         with answering():
@@ -111,7 +104,7 @@ def find_run(run_id: str) -> LoggedRun | None:
 
 
 def ancestors(run: LoggedRun, known: dict[str, LoggedRun | None]) -> set[str]:
-    """Ids of the runs that made a run's inputs, and theirs, all the way up.
+    """Ids of the runs that made a run's inputs, of those that made their inputs, and so on.
 
     `known` keeps looked-up runs from one call to the next.
     """
@@ -131,8 +124,10 @@ def ancestors(run: LoggedRun, known: dict[str, LoggedRun | None]) -> set[str]:
 
 
 def download(run: LoggedRun, name: str, folder: Path) -> Path | None:
-    """Copies a file of a run into a folder; None when the run holds no such file."""
-    use_store()
+    """Copies a file of a run into a folder; None when the run holds no file of this name.
+
+    Raises Unavailable when the store does not answer.
+    """
     with reachable():
         if name not in (file.path for file in mlflow.MlflowClient().list_artifacts(run.id)):
             return None

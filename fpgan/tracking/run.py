@@ -1,12 +1,10 @@
-"""An open MLflow run, and what is logged to it."""
+"""An open MLflow run, to which metrics, pictures, warnings, files and tags are logged."""
 
 from __future__ import annotations
 
 import math
 import os
 import sys
-import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,60 +16,51 @@ from numpy.typing import NDArray
 
 from fpgan.errors import InputError, Interrupted
 from fpgan.provenance.working_tree import commit_here
-from fpgan.tracking.journal import Event, Journal, Payload, now
-from fpgan.tracking.outage import forget_outage, known_outage, note_outage
-from fpgan.tracking.sending import Sent, check_credentials, send, send_waiting, waiting_folder
-from fpgan.tracking.store import StoredRun, StoreLost, open_stored, opening, store_name
+from fpgan.tracking.delivery import Delivery
+from fpgan.tracking.journal import Event, Payload
+from fpgan.tracking.opening import opening
+from fpgan.tracking.outage import known_outage
+from fpgan.tracking.sending import send_waiting
 from fpgan.tracking.system_metrics import SystemMetrics
 
 
 class Run:
-    """An open run: a `training.recorder.Recorder`, and artifacts besides.
+    """An open run: a `training.recorder.Recorder` that takes artifacts, tags and child runs as well.
 
-    While the store is away what is logged waits in a journal, and the run has an id of its own if it was
-    opened then.
+    While the store does not answer, logged values wait in a journal. Metrics and pictures that a resumed run
+    already holds are skipped.
     """
 
     def __init__(self, first: Event) -> None:
-        self.stored: StoredRun | None = None
-        self.journal = Journal(waiting_folder(), first["resume"] or uuid.uuid4().hex)
-        self._retry_at = 0.0
-        began = time.monotonic()
-        known = known_outage()
-        sent = Sent(lost=known) if known else send_waiting()
-        if sent.runs:
+        if not known_outage() and (sent := send_waiting()).runs:
             print(sent, file=sys.stderr)
-        self._waits = False
-        if sent.lost:
-            check_credentials(sent.lost)
-            self._lose(sent.lost, began)
-        self._waits = self._waits or self.journal.path.exists()
-        self._log_one(first)
+        self._delivery = Delivery(first["resume"])
+        self._delivery.put(first)
         self._system = SystemMetrics()
 
     @property
     def id(self) -> str:
-        """Names the run in the store, at once or when it has been sent there."""
-        return self.stored.id if self.stored else self.journal.id
+        """Names the run in the store; if it was opened during an outage, also once it has been sent there."""
+        return self._delivery.id
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
-        """Logs scalars of one step in one call, but for those a resumed run holds already."""
+        """Logs the finite ones of some scalars of one step in one call."""
         finite = {name: float(value) for name, value in values.items() if math.isfinite(value)}
         if finite:
             self._log({"kind": "metrics", "step": step, "values": finite})
 
     def picture(self, step: int, name: str, image: NDArray[np.uint8]) -> None:
-        """Logs a picture (H, W) or (H, W, 3) that MLflow shows with a step slider; likewise."""
+        """Logs a picture (H, W) or (H, W, 3), uint8, which MLflow shows with a slider over the steps."""
         self._log({"kind": "picture", "step": step, "name": name}, image)
 
     def warn(self, step: int, message: str) -> None:
-        """Prints a warning and keeps it in the run's tag 'warnings'."""
+        """Prints a warning and adds it to the run's tag 'warnings'."""
         line = f"step {step}: {message}"
         print(f"warning: {line}", file=sys.stderr)
         self._log({"kind": "warning", "line": line})
 
     def artifact(self, path: Path, folder: str | None = None) -> None:
-        """Copies a file, or a folder under its name, to the run."""
+        """Copies a file, or a folder under its name, to the run's artifacts or a folder of theirs."""
         self._log({"kind": "artifact", "folder": folder}, path)
 
     def tag(self, name: str, value: str) -> None:
@@ -81,83 +70,25 @@ class Run:
     def child(
         self, name: str, *, params: dict[str, str], metrics: dict[str, float], tags: dict[str, str]
     ) -> None:
-        """Logs a finished run under this one, unless it is there since before this one was resumed."""
+        """Logs a finished run below this one, unless there is one of this name since before a resumption."""
         finite = {key: value for key, value in metrics.items() if math.isfinite(value)}
         self._log({"kind": "child", "name": name, "params": params, "metrics": finite, "tags": tags})
 
     def end(self, status: str) -> None:
-        """Closes the run with MLflow's name of how it ended; says what waits for the store."""
+        """Closes the run with an MLflow status, and says on stderr how many events wait for the store."""
         self._system.stop()
         self._log({"kind": "end", "status": status})
-        if self._waits:
-            print(
-                f"{len(self.journal)} events wait in {self.journal.path}; `fpgan sync` sends them",
-                file=sys.stderr,
-            )
-        self.journal.lock.release()
+        journal = self._delivery.journal
+        if journal.waits:
+            waiting = f"{len(journal.events())} events wait in {journal.path}"
+            print(f"{waiting}; `fpgan sync` sends them", file=sys.stderr)
+        self._delivery.close()
 
     def _log(self, event: Event, payload: Payload = None) -> None:
-        """Logs an event, after what the machine did before it."""
+        """Logs an event, after the samples of the machine's load up to now."""
         if samples := self._system.take():
-            self._log_one({"kind": "system", "samples": samples})
-        self._log_one(event, payload)
-
-    def _log_one(self, event: Event, payload: Payload = None) -> None:
-        """Gives an event to the store, or to the journal while the store is away or earlier events wait."""
-        event |= {"time": now()}
-        began = time.monotonic()
-        if not self._waits:
-            try:
-                self._give(event, payload)
-                return
-            except StoreLost as error:
-                if event["kind"] == "open":
-                    check_credentials(error)
-                self._lose(error, began)
-        self.journal.append(event, payload, store_name())
-        if began >= self._retry_at:
-            self._retry(began)
-
-    def _give(self, event: Event, payload: Payload) -> None:
-        if self.stored:
-            self.stored.take(event, payload)
-        else:
-            self._connect(open_stored(event))
-
-    def _connect(self, stored: StoredRun) -> None:
-        forget_outage()
-        self.stored = stored
-        self.journal = Journal(waiting_folder(), stored.id)
-
-    def _lose(self, error: StoreLost, began: float) -> None:
-        if not self._waits:
-            print(
-                f"warning: the MLflow store {store_name()} does not answer ({error}); the work goes on, and "
-                f"what is logged waits in {waiting_folder()}",
-                file=sys.stderr,
-            )
-        self._waits, self.stored = True, None
-        now = time.monotonic()
-        self._retry_at = now + note_outage(error, now - began)
-
-    def _retry(self, began: float) -> None:
-        if known := known_outage():
-            self._lose(known, began)
-            return
-        try:
-            stored = send(self.journal)
-        except StoreLost as error:
-            self._lose(error, began)
-        except InputError as error:
-            print(f"warning: {error}", file=sys.stderr)
-            self._retry_at = math.inf
-        else:
-            assert stored, "an event has just been appended"
-            self._waits = False
-            self._connect(stored)
-            print(
-                f"the MLflow store {store_name()} answers again: what waited has been sent", file=sys.stderr
-            )
+            self._delivery.put({"kind": "system", "samples": samples})
+        self._delivery.put(event, payload)
 
 
 @contextmanager
@@ -174,9 +105,10 @@ def open_run(
 ) -> Iterator[Run]:
     """An MLflow run for one stage; KILLED when a signal stops the block, FAILED when it raises otherwise.
 
-    `params` may be nested; `inputs` are (path, digest) by name; `key` stands for both. `resume` is the id of
-    a run to go on with, in whatever experiment it is; without one, a run of the same key that was killed
-    before its id was noted is. Raises InputError when the store is none or refuses the credentials.
+    `params` may be nested; `inputs` are (path, digest) by name; `key` identifies both. `resume` is the id of
+    a run to resume, in any experiment; without it an unfinished run with the same key is resumed, which a
+    killed process left before its id was noted. Raises InputError when MLFLOW_TRACKING_URI names no store or
+    the store refuses the credentials.
     """
     run = Run(
         opening(
@@ -194,7 +126,7 @@ def open_run(
     try:
         yield run
     except BaseException as error:
-        with suppress(OSError, InputError):  # `error` tells of the full disk, or whatever it is
+        with suppress(OSError, InputError):  # `error` already names the cause, such as a full disk
             run.end("KILLED" if isinstance(error, Interrupted | KeyboardInterrupt) else "FAILED")
         raise
     run.end("FINISHED")

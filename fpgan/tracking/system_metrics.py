@@ -1,4 +1,4 @@
-"""What the machine does while a run goes on: its processors, memory, disks, network and GPUs."""
+"""Samples of the machine's load during a run: processors, memory, disks, network and GPUs."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from mlflow.system_metrics.metrics.rocm_monitor import ROCMMonitor
 
 from fpgan.tracking.journal import now
 
-SECONDS = 5  # from one sample to the next
-PREFIX = "system/"  # by which MLflow's page knows them
-ALWAYS = f"{PREFIX}cpu_utilization_percentage"  # what every sample has
+SECONDS = 5  # between samples
+PREFIX = "system/"  # MLflow's page shows these metrics on a tab of their own
+ALWAYS = f"{PREFIX}cpu_utilization_percentage"  # a metric that every sample has
 
 Sample = dict[str, Any]
 """Its `time` in milliseconds, and its `values` by name."""
 
 
 class SystemMetrics:
-    """Takes samples by MLflow's monitors, in a thread, from the beginning until `stop`.
+    """Takes samples with MLflow's monitors, in a thread, from its creation until `stop`.
 
-    MLflow's own thread gives them to the store, and ends when that is away; these wait to be taken.
+    The samples stay here until `take`. MLflow's own thread would log them itself, and end when the store does
+    not answer.
     """
 
     def __init__(self) -> None:
@@ -39,7 +40,7 @@ class SystemMetrics:
         self._thread.start()
 
     def _watch(self) -> None:
-        self._sample()  # what is told of the time since the last sample begins here
+        self._sample()  # rates are measured from one sample to the next
         while not self._stopped.wait(SECONDS):
             self._samples.put({"time": now(), "values": self._sample()})
 
@@ -53,7 +54,7 @@ class SystemMetrics:
         return {PREFIX + name: float(value) for name, value in values.items()}
 
     def take(self) -> list[Sample]:
-        """The samples since the last time."""
+        """The samples since the last call."""
         return [self._samples.get() for _ in range(self._samples.qsize())]
 
     def stop(self) -> None:
@@ -65,6 +66,6 @@ class SystemMetrics:
 def _monitors() -> list[BaseMetricsMonitor]:
     monitors: list[BaseMetricsMonitor] = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
     for of_gpus in (GPUMonitor, ROCMMonitor):
-        with suppress(Exception):  # without such GPUs, or the package that asks them
+        with suppress(Exception):  # raised without GPUs of this kind, or the package that reads them
             monitors.append(of_gpus())
     return monitors

@@ -1,4 +1,4 @@
-"""Views of runs that MLflow's page offers under 'Views': wide names, and the numbers that matter."""
+"""Tables of runs that MLflow's page offers under 'Views': wide names, and the most important columns."""
 
 import json
 import time
@@ -18,10 +18,10 @@ CURVES = ("s2r", "r2s", "real", "loss", "D_R", "D_S")
 
 
 def saved_views() -> dict[str, str]:
-    """Tags of an experiment that make the views, as MLflow's page saves them.
+    """Tags of an experiment that hold the views, in the form in which MLflow's page saves them.
 
-    'stages' lists the runs of all stages by name. 'pipelines' has one line a pipeline, under which its stages
-    unfold. 'trainings' is for charts: the GAN's trainings, their translations by step in large, then curves.
+    'stages' lists the runs of all stages by name. 'pipelines' has one line per pipeline, which unfolds into
+    its stages. 'trainings' is for charts of the GAN trainings: large translations by step, then curves.
     """
     widths = {NAME: 340, CREATED: 130, DURATION: 80} | NUMBERS
     columns = {
@@ -36,7 +36,7 @@ def saved_views() -> dict[str, str]:
 
 
 def _translations_first() -> dict[str, Any]:
-    """Charts of translations, then of the metrics that begin with `CURVES`, which MLflow's page makes."""
+    """Charts of translations, then of the metrics that begin with `CURVES`, which MLflow's page draws."""
     names = ["translations/s2r", "translations/r2s"]
     drawn = {"deleted": False, "isGenerated": True}
     shown = {"type": "IMAGE", "metricSectionId": "translations", "showRunParams": False, "step": 0} | drawn
