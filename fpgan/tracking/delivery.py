@@ -82,6 +82,10 @@ class Delivery:
             return 0
         self.journal.claim()
         events = self.journal.events()
+        if any("kind" not in event or "store" not in event for event in events):
+            raise InputError(
+                "an earlier version of fpgan wrote these events, and only that version can send them"
+            )
         if events and (meant := events[0]["store"]) != store_name():
             raise InputError(f"{len(events)} events are for {meant}, MLFLOW_TRACKING_URI is {store_name()}")
         for event in events:
