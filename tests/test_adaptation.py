@@ -1,4 +1,4 @@
-"""Synthetic eyes that look where real ones do, framed as they are."""
+"""Synthetic eyes with the gaze distribution and the framing of real ones."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ WIDE = RANDOM.uniform(-0.6, 0.6, (4000, 4))
 REAL = RANDOM.normal([-0.17, 0.0, 0.16, -0.05], [0.09, 0.14, 0.2, 0.17], (800, 4))
 
 
-def test_drawn_labels_are_distributed_as_those_given_and_none_is_a_copy() -> None:
+def test_drawn_labels_have_the_given_distribution_and_none_is_a_copy() -> None:
     drawn = draw_labels(REAL, 3000, seed=1)
     assert len(np.unique(drawn, axis=0)) == 3000
     assert not np.isin(drawn[:, 0], REAL[:, 0]).any()
@@ -41,19 +41,19 @@ def test_drawn_labels_are_distributed_as_those_given_and_none_is_a_copy() -> Non
     np.testing.assert_array_equal(drawn, draw_labels(REAL, 3000, seed=1))
 
 
-def test_chosen_eyes_look_where_they_are_wanted_to() -> None:
+def test_selected_eyes_have_the_wanted_gaze() -> None:
     rows = choose_rows(WIDE, draw_labels(REAL, 8000, seed=1))
     assert len(np.unique(rows)) == len(rows) > 150
     assert label_distance(WIDE[rows], REAL) < 0.3 * label_distance(WIDE, REAL)
 
 
-def test_few_eyes_are_chosen_where_few_look_there() -> None:
+def test_few_eyes_are_selected_if_few_are_near_the_wanted_gaze() -> None:
     assert len(choose_rows(WIDE + 3, REAL)) == 0
     near = np.concatenate([WIDE + 3, REAL[:5]])
     assert set(choose_rows(near, REAL)) <= set(range(4000, 4005))
 
 
-def test_a_head_pose_that_nobody_knows_does_not_count() -> None:
+def test_an_unknown_head_pose_does_not_count() -> None:
     gaze_only = REAL.copy()
     gaze_only[:, 2:] = np.nan
     wanted = draw_labels(gaze_only, 8000, seed=1)
@@ -76,8 +76,10 @@ def test_settings_cover_the_labels() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(scale=st.floats(0.8, 1.2), x=st.floats(-3, 3), y=st.floats(-3, 3), seed=st.integers(0, 99))
-def test_framing_is_found_whatever_eyes_do_and_undone(scale: float, x: float, y: float, seed: int) -> None:
-    """Lids move with gaze and head; only what is left of their difference is framing."""
+def test_framing_is_found_for_any_gaze_and_can_be_reverted(
+    scale: float, x: float, y: float, seed: int
+) -> None:
+    """Lids move with gaze and head; only the remaining difference is the framing."""
     random = np.random.default_rng(seed)
     pull = random.normal(0, 8, (4, 36))
     rest = random.uniform(0, 60, 36)
@@ -109,7 +111,7 @@ def test_reframed_pictures_and_landmarks_move_together() -> None:
     np.testing.assert_allclose(shift, [0.1 * (WIDTH - 1) / 2 - 2, 0.1 * (HEIGHT - 1) / 2 + 1])
 
 
-def test_a_known_head_pose_stays_and_an_unknown_one_is_estimated() -> None:
+def test_a_known_head_pose_is_kept_and_an_unknown_one_estimated() -> None:
     eyes = draw_eyes(4, seed=0)
     head = np.full((4, 2), 0.25, np.float32)
     head[2:] = np.nan
@@ -121,8 +123,8 @@ def test_a_known_head_pose_stays_and_an_unknown_one_is_estimated() -> None:
     assert np.isnan(estimate_labels(eyes, eyes.image, network, None)[2:, 2:]).all()
 
 
-def test_the_simulator_draws_the_labels_asked_for(tmp_path: Path) -> None:
-    labels = draw_labels(REAL * 0.5, 12, seed=2)  # within what an eye can do
+def test_the_simulator_draws_the_requested_labels(tmp_path: Path) -> None:
+    labels = draw_labels(REAL * 0.5, 12, seed=2)  # within an eye's range
     folder = tmp_path / "raw"
     write_unityeyes(folder, 12, seed=5, labels=labels, workers=1)
     prepare(UNITYEYES, folder, folder / "eyes.h5", EyePicture(), PrepareUnityEyes(), workers=1)

@@ -15,12 +15,12 @@ def pictures(channels: int = 1) -> torch.Tensor:
     return torch.rand(2, channels, HEIGHT, WIDTH) * 2 - 1
 
 
-def test_no_change_is_no_change() -> None:
+def test_a_change_of_zero_changes_nothing() -> None:
     torch.testing.assert_close(change(pictures(3), STILL), pictures(3))
 
 
 @given(x=st.floats(-1, 1), y=st.floats(-1, 1))
-def test_pictures_move_by_whole_pixels_and_their_border_is_continued(x: float, y: float) -> None:
+def test_pictures_move_by_whole_pixels_and_repeat_their_border(x: float, y: float) -> None:
     moved = change(pictures(), torch.tensor([[0, 0, x, y], [0, 0, 0, 0]]))
     across, down = (
         round(float(np.float32(share) * SHIFT * size)) for share, size in ((x, WIDTH), (y, HEIGHT))
@@ -41,7 +41,7 @@ def test_brightness_moves_the_mean_and_contrast_the_spread_about_it() -> None:
     torch.testing.assert_close(flatter.std((1, 2, 3)) / before.std((1, 2, 3)), torch.tensor([0.5, 1.5]))
 
 
-def test_a_generator_is_taught_through_the_change() -> None:
+def test_gradients_pass_through_the_change() -> None:
     x = pictures().requires_grad_()
     change(x, torch.tensor([[0.3, 0.2, 0.5, -0.5], [0, 0, 0, 0]])).sum().backward()
     assert x.grad is not None
@@ -49,7 +49,7 @@ def test_a_generator_is_taught_through_the_change() -> None:
     assert (x.grad[1] == 1).all()
 
 
-def test_changes_are_repeated_and_differ_by_step_and_seed() -> None:
+def test_changes_are_repeatable_and_differ_by_step_and_seed() -> None:
     changes = draw_changes(3, 8, seed=1)
     assert changes.shape == (8, 4)
     assert np.abs(changes).max() <= 1
@@ -58,8 +58,8 @@ def test_changes_are_repeated_and_differ_by_step_and_seed() -> None:
     assert not np.array_equal(changes, draw_changes(3, 8, seed=2))
 
 
-def test_discriminators_see_changed_pictures_only_where_params_say_so() -> None:
-    """The same networks on the same batch: the answers differ, the translations' cycle does not."""
+def test_discriminators_see_changed_pictures_only_if_params_say_so() -> None:
+    """With the same networks and batch the answers differ, but not the cycle losses."""
     plain, augmented = (
         begin(options(discriminator_augmentation=augmented)).step(0) for augmented in (False, True)
     )

@@ -1,4 +1,4 @@
-"""Several processes that train together learn what one does. As a script: the training they share."""
+"""Several processes that train together give the result of one. As a script: their training."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ TOGETHER = PARAMS.model_copy(
     update={
         "steps": 16,
         "tick": 2,
-        "learning_rate": 1e-4,  # a higher one magnifies rounding
+        "learning_rate": 1e-4,  # a higher rate magnifies rounding
         "batch_size": 4,
         "keep": "last",
         "generator": PARAMS.generator.model_copy(update={"normalization": "instance"}),
@@ -36,7 +36,7 @@ FPGAN = [sys.executable, str(Path(sys.executable).with_name("fpgan"))]
 
 
 def train_together(folder: Path) -> None:
-    """What each of two processes does: every folder's training, each process's record in its own."""
+    """Run by each of two processes: the training of every folder, with a record per process."""
     torch.set_num_threads(1)
     with join(TWO) as processes:
         for training in sorted(folder.iterdir()):
@@ -47,7 +47,7 @@ def train_together(folder: Path) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Without what other tests or a cluster have set."""
+    """The environment without the settings of other tests or of a cluster."""
     return {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "SLURM_"))}
 
 
@@ -59,7 +59,7 @@ def wait_for(happened: Callable[[], object], running: "subprocess.Popen[str]") -
         time.sleep(0.02)
 
 
-def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
+def test_two_processes_give_the_result_of_one(tmp_path: Path) -> None:
     alone, together = tmp_path / "alone", tmp_path / "together"
     for folder in (
         alone,
@@ -67,7 +67,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     ):
         folder.mkdir(parents=True)
     train(alone, TOGETHER)
-    # One process began the second training and two go on with it.
+    # One process started the second training, and two resume it.
     shutil.copytree(alone / "checkpoints", together / "resumed/rank0/checkpoints")
     (together / "resumed/rank0/checkpoints/step-000000016.pt").unlink()
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
@@ -77,7 +77,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     for found, wanted in ((new, expected), (resumed, [entry for entry in expected if entry[0] > 12])):
         assert [entry[:2] for entry in found] == [entry[:2] for entry in wanted]
         losses = [value for _, name, value in found if name.startswith(("loss", "D_", "gradient"))]
-        # Sums of halves round otherwise than whole ones, and training amplifies it, more on some processors.
+        # Sums of halves are rounded differently, and training amplifies that, more on some processors.
         assert losses == pytest.approx(
             [value for _, name, value in wanted if name.startswith(("loss", "D_", "gradient"))], rel=2e-2
         )
@@ -87,7 +87,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
 
 
 def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
-    """Else they would train on beside those of the next start."""
+    """Otherwise they would train on beside the processes of the next start."""
     for rank in (0, 1):
         (tmp_path / f"endless/rank{rank}").mkdir(parents=True)
     running = subprocess.Popen(
@@ -106,7 +106,7 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     assert not left
 
 
-def test_train_gan_starts_as_many_processes_as_there_are_devices_and_passes_signals_on(
+def test_train_gan_starts_one_process_per_device_and_passes_signals_on(
     tmp_path: Path,
 ) -> None:
     write_project(tmp_path, steps=100_000, tick=3, checkpoint_every=8)
@@ -148,7 +148,7 @@ def test_a_users_mistake_keeps_its_exit_code_through_the_launcher(tmp_path: Path
     assert "Traceback" not in ended.stderr
 
 
-def test_settings_that_would_change_what_is_learned_are_refused() -> None:
+def test_settings_that_would_change_the_result_are_refused() -> None:
     with pytest.raises(InputError, match="8 pairs cannot be shared equally among 3"):
         check_compute(Params.model_validate({"compute": {"devices": 3}}))
     batch = {"train_gan": {"generator": {"normalization": "batch"}}, "compute": {"devices": 2}}
@@ -174,7 +174,7 @@ def test_other_machines_are_left_to_torchrun_and_slurm(monkeypatch: pytest.Monke
         pass
 
 
-def test_devices_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_devices_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"compute.strategy: nccl needs GPUs"):
         must_launch(Compute(devices=2, strategy="nccl"))
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -183,7 +183,7 @@ def test_devices_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch) -
         must_launch(Compute(devices=3))
 
 
-def test_slurm_says_which_process_this_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rank_is_read_from_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forget_the_place(monkeypatch)
     scontrol = tmp_path / "scontrol"
     scontrol.write_text('#!/bin/sh\n[ "$*" = "show hostnames node[3-4]" ] && printf "node3\\nnode4\\n"\n')
@@ -207,7 +207,7 @@ def forget_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("SLURM_", "TORCHELASTIC_")):
             monkeypatch.delenv(name)
     for name in ("MASTER_ADDR", "MASTER_PORT"):
-        monkeypatch.setenv(name, "")  # noted, so that what is set in the test is undone after it
+        monkeypatch.setenv(name, "")  # so that the test's changes are reverted
         monkeypatch.delenv(name)
 
 

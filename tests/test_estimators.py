@@ -1,4 +1,4 @@
-"""What the training of the feature networks promises beside learning: options, workers, resumption."""
+"""The training of the estimators: options, worker processes and resuming."""
 
 import copy
 import os
@@ -46,7 +46,7 @@ def gaze_error(network: nn.Module) -> Callable[[Tensor, Eyes], Tensor]:
 def killed_after(
     steps: int | None, loss: Callable[[Tensor, Eyes], Tensor]
 ) -> Callable[[Tensor, Eyes], Tensor]:
-    """The loss, under which the process dies after so many steps."""
+    """The loss, which ends the process after this number of steps."""
     done = 0
 
     def or_killed(pictures: Tensor, eyes: Eyes) -> Tensor:
@@ -94,13 +94,13 @@ def assert_equal_weights(one: nn.Module, other: nn.Module) -> None:
 @pytest.mark.parametrize(
     ("patience", "errors", "epochs", "best"),
     [
-        (2, [5, 4, 4, 6, 1, 1], 4, 2),  # an equal error is no lower one
+        (2, [5, 4, 4, 6, 1, 1], 4, 2),  # an equal error does not count as lower
         (1, [5, 6, 1, 1, 1, 1], 2, 1),
         (3, [5, 6, 7, 4, 5, 3], 6, 6),
         (None, [5, 6, 7, 8, 9, 9], 6, 1),
     ],
 )
-def test_training_ends_when_patience_does_and_keeps_the_best_epoch(
+def test_training_ends_after_patience_epochs_and_keeps_the_best_epoch(
     tmp_path: Path, patience: int | None, errors: list[float], epochs: int, best: int
 ) -> None:
     network = small_network()
@@ -121,14 +121,16 @@ def test_training_ends_when_patience_does_and_keeps_the_best_epoch(
 
 
 @pytest.mark.parametrize("killed_at", [4, 8])
-def test_a_training_killed_within_an_epoch_ends_as_an_unbroken_one(tmp_path: Path, killed_at: int) -> None:
-    params = TrainGaze(epochs=4, batch_size=16, learning_rate=0.01)  # three steps an epoch
+def test_a_training_killed_within_an_epoch_ends_like_an_uninterrupted_one(
+    tmp_path: Path, killed_at: int
+) -> None:
+    params = TrainGaze(epochs=4, batch_size=16, learning_rate=0.01)  # three steps per epoch
 
     def run(folder: str, killed_at: int | None = None) -> tuple[nn.Module, History]:
         network = small_network()
 
         def validation_error() -> float:
-            return float(next(network.parameters()).detach().norm())  # of the network alone
+            return float(next(network.parameters()).detach().norm())  # depends on the network only
 
         loss = killed_after(killed_at, gaze_error(network))
         history = fit(
@@ -136,16 +138,16 @@ def test_a_training_killed_within_an_epoch_ends_as_an_unbroken_one(tmp_path: Pat
         )
         return network, history
 
-    unbroken, history = run("unbroken")
+    uninterrupted, history = run("uninterrupted")
     with pytest.raises(Killed):
         run("killed", killed_at)
     resumed, resumed_history = run("killed")
     assert resumed_history == history
-    assert_equal_weights(resumed, unbroken)
+    assert_equal_weights(resumed, uninterrupted)
 
 
-def test_a_checkpoint_within_an_epoch_loses_nothing_of_it(tmp_path: Path) -> None:
-    params = TrainGaze(epochs=3, batch_size=8, learning_rate=0.01)  # five steps an epoch
+def test_a_checkpoint_within_an_epoch_loses_no_step_of_it(tmp_path: Path) -> None:
+    params = TrainGaze(epochs=3, batch_size=8, learning_rate=0.01)  # five steps per epoch
 
     def run(folder: str, killed_at: int | None = None) -> tuple[nn.Module, History]:
         network = small_network()
@@ -167,7 +169,7 @@ def test_a_checkpoint_within_an_epoch_loses_nothing_of_it(tmp_path: Path) -> Non
         )
         return network, history
 
-    unbroken, history = run("unbroken")
+    uninterrupted, history = run("uninterrupted")
     with pytest.raises(Killed):
         run("killed", killed_at=9)
     state = Checkpoints(tmp_path / "killed").latest()
@@ -175,12 +177,12 @@ def test_a_checkpoint_within_an_epoch_loses_nothing_of_it(tmp_path: Path) -> Non
     assert state["step"] == 8
     resumed, resumed_history = run("killed")
     assert resumed_history == history
-    assert_equal_weights(resumed, unbroken)
+    assert_equal_weights(resumed, uninterrupted)
 
 
 @dataclass(frozen=True)
 class Signed(Augment):
-    """Leaves a file named after every process that augments."""
+    """Writes a file named after each process that augments."""
 
     folder: Path
 
@@ -205,7 +207,7 @@ def test_eyes_augmented_by_two_processes_train_the_same_network(tmp_path: Path) 
 
         def loss(pictures: Tensor, eyes: Eyes) -> Tensor:
             if len(list(signed.iterdir())) < workers:
-                time.sleep(0.3)  # else this process would be done before the other has started
+                time.sleep(0.3)  # otherwise this process would finish before the other has started
             return by_gaze(pictures, eyes)
 
         augment = Signed(Augmentation(), 0, signed)

@@ -1,4 +1,4 @@
-"""A loss, a frozen network, an architecture or a metric is added in one place and needs no other edit."""
+"""A loss, a frozen network, an architecture or a score is added in one place, without other edits."""
 
 import csv
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 from conftest import HEIGHT, WIDTH, write_project
 from discs import disc_features
 from test_gan_options import begin, options, weights
-from test_training import gan_params
+from test_training import fit_gan, gan_params
 from torch import Tensor, nn
 
 from fpgan.config import load_params
@@ -30,10 +30,11 @@ from fpgan.training.objective import (
     build_networks,
     generator_arguments,
 )
+from fpgan.training.recorder import Silent
 
 
 class BrightnessWeights(GANWeights):
-    """With one loss more."""
+    """The weights with one for an additional loss."""
 
     brightness: float = 0
 
@@ -98,7 +99,7 @@ def test_a_new_loss_of_pictures_is_trained_and_logged(monkeypatch: pytest.Monkey
     assert last[1] < last[0] / 2
 
 
-def test_a_new_frozen_network_is_trained_by_and_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_of_a_new_frozen_network_is_trained_and_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FROZEN_FEATURES, "brightness", BRIGHTNESS)
     network = Brightness()
     last = []
@@ -113,7 +114,7 @@ def test_a_new_frozen_network_is_trained_by_and_logged(monkeypatch: pytest.Monke
     assert network.scale.item() == 1
 
 
-def test_the_stage_takes_a_new_frozen_network_from_its_file(
+def test_the_stage_loads_a_new_frozen_network_from_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_project(tmp_path, steps=3, tick=1)
@@ -170,3 +171,15 @@ def test_a_new_gaze_estimator_is_chosen_by_name_and_loaded(
     assert (found == estimate_gaze(network, pictures)).all()
     with pytest.raises(InputError, match=r"no gaze estimator is called 'linar'; known: simgan, .*linear"):
         GazeNet(network="linar")
+
+
+def test_a_new_score_of_held_out_eyes_is_logged_by_its_name(tmp_path: Path) -> None:
+    logged: dict[int, dict[str, float]] = {}
+
+    class Logging(Silent):
+        def metrics(self, step: int, values: dict[str, float]) -> None:
+            logged[step] = values
+
+    _, history = fit_gan(tmp_path, gan_params(steps=4), Logging(), lambda step, _: {"s2r/new": step / 2})
+    assert [row["s2r/new"] for row in history] == [1, 2]
+    assert [values["s2r/new"] for values in logged.values()] == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""What each option of the GAN's training does."""
+"""The effect of each option of the GAN's training."""
 
 import copy
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ SYNTHETIC, REAL = draw_eyes(30, seed=0), draw_eyes(26, seed=1, ground=110, disc=
 
 
 def weights(**terms: float) -> GANWeights:
-    """Of no terms but these."""
+    """Weights that are 0 except for these terms."""
     return GANWeights(**{"cycle_synthetic": 0, "cycle_real": 0} | terms)
 
 
@@ -95,7 +95,7 @@ def assert_weights(network: nn.Module, expected: dict[str, Tensor]) -> None:
 # Loss terms
 
 
-def test_loss_terms_measure_what_their_names_say() -> None:
+def test_loss_terms_have_the_values_and_gradients_of_their_formulas() -> None:
     params = options(
         weights=weights(cycle_synthetic=1, cycle_real=2, identity=3, self_regularization=4), real_label=0.8
     )
@@ -118,7 +118,7 @@ def test_loss_terms_measure_what_their_names_say() -> None:
     for name, (weight, value) in expected.items():
         assert terms[name][0] == weight
         torch.testing.assert_close(terms[name][1], value.mean())
-        for generator in (networks.G, networks.F):  # whichever a term goes through learns from it
+        for generator in (networks.G, networks.F):  # each generator in a term learns from it
             first = next(generator.parameters())
             found, wanted = (
                 torch.autograd.grad(term, first, retain_graph=True, allow_unused=True)[0]
@@ -153,7 +153,7 @@ def fit(params: TrainGAN) -> GANTraining:
 
 @torch.no_grad()
 def changes(training: GANTraining) -> dict[str, float]:
-    """How far what each weight is to keep has changed, over all training eyes."""
+    """How much the properties preserved by each term have changed, over all training eyes."""
     g, f = training.networks.G, training.networks.F
     s, r = bytes_to_input(training.synthetic), bytes_to_input(training.real)
     eye_s, eye_r = (training.features["landmarks"](eyes) for eyes in (s, r))
@@ -189,7 +189,7 @@ def without_terms() -> dict[str, float]:
         ("landmarks", 1000),
     ],
 )
-def test_training_by_a_term_keeps_what_it_measures(
+def test_training_with_a_term_preserves_its_property(
     term: str, weight: float, without_terms: dict[str, float]
 ) -> None:
     with_term = changes(fit(options(steps=50, weights=weights(**{term: weight}))))
@@ -199,7 +199,7 @@ def test_training_by_a_term_keeps_what_it_measures(
 # Targets of the feature networks
 
 
-def test_targets_found_once_are_what_the_networks_say_of_each_picture() -> None:
+def test_targets_computed_once_are_the_networks_answers_to_each_picture() -> None:
     features = random_features()
     training = begin(options(weights=weights(gaze=1, landmarks=1)), features=features)
     for targets, eyes in ((training.targets_s, SYNTHETIC), (training.targets_r, REAL)):
@@ -209,7 +209,7 @@ def test_targets_found_once_are_what_the_networks_say_of_each_picture() -> None:
             landmarks = find_landmarks(features["landmarks"], one)
             np.testing.assert_allclose(targets["gaze"][i], gaze[0], atol=1e-5)
             np.testing.assert_allclose(targets["landmarks"][i], landmarks[0], atol=1e-4)
-        assert targets["gaze"].std(0).min() > 1e-4  # every picture has its own
+        assert targets["gaze"].std(0).min() > 1e-4  # targets differ between pictures
 
 
 def test_a_short_training_finds_the_targets_of_the_pictures_it_draws() -> None:
@@ -220,7 +220,7 @@ def test_a_short_training_finds_the_targets_of_the_pictures_it_draws() -> None:
     np.testing.assert_allclose(training.targets_r["gaze"][drawn], REAL.gaze[drawn], atol=0.05)
 
 
-def test_translations_follow_the_true_landmarks_where_labels_are_the_target() -> None:
+def test_translations_follow_the_true_landmarks_if_labels_are_the_target() -> None:
     moved = Eyes(**vars(SYNTHETIC) | {"landmarks": SYNTHETIC.landmarks + np.array([3, 0], np.float32)})
     params = options(steps=50, weights=weights(landmarks=1000), landmark_target="label")
     training = begin(params, synthetic=moved)
@@ -233,11 +233,11 @@ def test_translations_follow_the_true_landmarks_where_labels_are_the_target() ->
         by_g = (see(training.networks.G(s)) - see(s)).mean((0, 1))
         by_f = (see(training.networks.F(r)) - see(r)).mean((0, 1))
     torch.testing.assert_close(by_g, torch.tensor([3.0, 0]), rtol=0, atol=1)
-    # Real eyes have no true landmarks: their own are kept.
+    # Real eyes have no true landmarks: those found in the source are the target.
     torch.testing.assert_close(by_f, torch.zeros(2), rtol=0, atol=1)
 
 
-def test_unknown_true_landmarks_cost_nothing_and_do_no_harm() -> None:
+def test_unknown_true_landmarks_do_not_count_and_keep_the_losses_finite() -> None:
     some = SYNTHETIC.landmarks.copy()
     some[::2, 4:] = np.nan
     for landmarks, known in ((np.full_like(some, np.nan), False), (some, True)):
@@ -300,14 +300,14 @@ def test_the_other_options_learn_the_other_domain_too(kind: str) -> None:
     training = fit(params)
     source = draw_eyes(40, seed=9).image
     translated = translate_pictures(training.kept().G, source)
-    # The real domain's ground is 110, the synthetic one's 200.
+    # The background is 110 in the real domain and 200 in the synthetic one.
     assert abs(np.median(translated) - 110) < 45
     assert translated.std() > 8  # the discs are there
 
 
 def test_each_pool_holds_the_translations_its_discriminator_was_shown() -> None:
     training = begin(options(pool_size=8))
-    for step in range(2):  # which fill the pool
+    for step in range(2):  # two batches fill the pool
         rows = training.inputs(step)
         with torch.no_grad():
             g, f = training.networks.G, training.networks.F
@@ -329,7 +329,7 @@ def test_a_discriminator_is_shown_earlier_translations_from_a_pool_only(size: in
     for step in range(8):
         shown.clear()
         training.step(step)
-        now, _, judged = shown  # the generators', real eyes, and what the pool gave
+        now, _, judged = shown  # translations, real eyes, and the pool's pictures
         assert len(judged) == 4
         kept = (judged[:, None] == now[None]).flatten(2).all(2).any(1)
         earlier += int((~kept).sum())
@@ -350,7 +350,7 @@ def test_schedules_start_at_the_highest_rate_and_fall_to_zero(kind: Schedule, st
     assert (np.diff(factors) <= 0).all()
 
 
-def test_the_cosine_falls_at_once_and_most_in_the_middle() -> None:
+def test_the_cosine_falls_from_the_start_and_fastest_in_the_middle() -> None:
     factors = [schedule_factor("cosine", step, 4) for step in range(5)]
     assert factors == pytest.approx([1, (2 + 2**0.5) / 4, 0.5, (2 - 2**0.5) / 4, 0])
 
@@ -389,7 +389,7 @@ def test_the_moving_average_is_the_sum_of_its_closed_form() -> None:
         with torch.no_grad():
             for weight in network.parameters():
                 weight.copy_(torch.randn_like(weight))
-        network(torch.randn(2, 1, 5, 5))  # moves the batch statistics
+        network(torch.randn(2, 1, 5, 5))  # changes the batch statistics
         sequence.append(copied(network))
         update_average(average, network, torch.tensor(0.7))
     for name, weight in average.named_parameters():
@@ -402,7 +402,7 @@ def test_the_moving_average_is_the_sum_of_its_closed_form() -> None:
         assert not torch.equal(value, sequence[0][name])
 
 
-def test_the_first_averages_soon_forget_the_initial_weights() -> None:
+def test_the_average_quickly_forgets_the_initial_weights() -> None:
     decays = [average_decay(0.999, step) for step in range(20_000)]
     assert np.prod(decays[:10]) < 1e-4
     assert (np.diff(decays) >= 0).all()
@@ -459,13 +459,13 @@ def test_without_an_average_the_trained_generators_are_watched_and_kept() -> Non
 @pytest.mark.parametrize(
     ("keep", "scores", "kept"),
     [
-        ("best", [1, 9, 5, 7, 5], 2),  # the initial generators are none to keep; the first of equals is
+        ("best", [1, 9, 5, 7, 5], 2),  # the initial generators are never kept; of equal scores the first is
         ("best", [1, 9, 5, 7, 3], 4),
         ("best", None, 4),
         ("last", [1, 9, 5, 7, 8], 4),
     ],
 )
-def test_the_generators_kept_are_those_params_say(
+def test_the_kept_generators_are_chosen_by_params(
     tmp_path: Path, keep: str, scores: list[float] | None, kept: int, decay: float
 ) -> None:
     params = options(steps=8, tick=2, keep=keep, average_decay=decay)
@@ -499,7 +499,7 @@ def test_the_generators_kept_are_those_params_say(
 
 
 @pytest.mark.parametrize("kind", ["instance", "batch", "none"])
-def test_a_step_in_bf16_is_nearly_that_in_fp32(kind: str) -> None:
+def test_a_step_in_bf16_is_close_to_one_in_fp32(kind: str) -> None:
     params = options(
         generator={"filters": 8, "residual_blocks": 2, "normalization": kind},
         discriminator={"filters": 8, "layers": 3, "normalization": kind},
@@ -511,7 +511,9 @@ def test_a_step_in_bf16_is_nearly_that_in_fp32(kind: str) -> None:
     for name, value in expected.items():
         assert found[name].dtype == torch.float32
         assert found[name].item() == pytest.approx(value.item(), rel=0.05, abs=2e-3), name
-    assert any(found[name] != value for name, value in expected.items())  # so it was computed otherwise
+    assert any(
+        found[name] != value for name, value in expected.items()
+    )  # it was computed in another precision
     for optimizer in mixed.optimizers:
         for state in optimizer.state.values():
             assert {state["exp_avg"].dtype, state["exp_avg_sq"].dtype} == {torch.float32}
@@ -522,7 +524,7 @@ def test_a_step_in_bf16_is_nearly_that_in_fp32(kind: str) -> None:
             assert network(picture).dtype == torch.float32
 
 
-def test_precision_is_what_is_asked_for_or_what_the_processor_multiplies(
+def test_precision_is_the_requested_one_or_chosen_by_the_processor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert choose_precision("fp32", CPU) == "fp32"
@@ -543,7 +545,7 @@ HEALTHY = {
 }
 
 
-def test_a_healthy_row_or_one_without_scores_shows_no_collapse() -> None:
+def test_a_row_that_is_healthy_or_without_scores_shows_no_collapse() -> None:
     assert collapses(HEALTHY, 0.9) == collapses({}, 0.9) == collapses({"loss/G": 3.0}, 0.9) == {}
 
 
@@ -558,14 +560,14 @@ def test_a_healthy_row_or_one_without_scores_shows_no_collapse() -> None:
         ({"r2s/diversity": 0.05}, ["r2s", "look alike", "learning_rate"]),
     ],
 )
-def test_a_collapse_is_told_with_a_remedy(row: dict[str, float], words: list[str]) -> None:
+def test_a_collapse_is_reported_with_a_remedy(row: dict[str, float], words: list[str]) -> None:
     (problem,) = collapses(HEALTHY | row, 0.9).values()
     for word in words:
         assert word in problem
 
 
 class Scripted:
-    """A training whose discriminator leads as a script says, a value a step."""
+    """A training whose discriminator leads by given values, one per step."""
 
     def __init__(self, leads: list[float]) -> None:
         self.leads = leads
@@ -594,7 +596,7 @@ class Killed(Exception):
 
 
 class Warned(Silent):
-    """Keeps the steps of warnings; the process may die at one."""
+    """Keeps the steps of warnings; can end the process at a step."""
 
     def __init__(self, killed_at: int | None = None) -> None:
         self.killed_at = killed_at
@@ -608,7 +610,9 @@ class Warned(Silent):
         self.at.append(step)
 
 
-def test_a_collapse_is_warned_of_at_its_onset_and_not_again_by_a_resumed_training(tmp_path: Path) -> None:
+def test_a_warning_of_a_collapse_comes_at_its_onset_and_is_not_repeated_after_resuming(
+    tmp_path: Path,
+) -> None:
     leads = [0.1, 0.8, 0.85, 0.8, 0.2, 0.1, 0.9, 0.9]
 
     def run(folder: str, recorder: Warned) -> None:
@@ -625,9 +629,9 @@ def test_a_collapse_is_warned_of_at_its_onset_and_not_again_by_a_resumed_trainin
             processes=Processes(CPU),
         )
 
-    unbroken, killed, resumed = Warned(), Warned(killed_at=4), Warned()
-    run("unbroken", unbroken)
-    assert unbroken.at == [2, 7]
+    uninterrupted, killed, resumed = Warned(), Warned(killed_at=4), Warned()
+    run("uninterrupted", uninterrupted)
+    assert uninterrupted.at == [2, 7]
     with pytest.raises(Killed):
         run("killed", killed)
     run("killed", resumed)

@@ -20,7 +20,7 @@ def test_least_squares_losses_are_zero_at_their_targets_only() -> None:
     assert losses.judgement(real, kind) == pytest.approx(0.9)
 
 
-def test_cross_entropy_losses_are_those_of_a_coin_at_logit_zero() -> None:
+def test_cross_entropy_losses_at_logit_zero_are_those_of_a_coin() -> None:
     undecided, sure = torch.zeros(2, 1, 3, 4), torch.full((2, 1, 3, 4), 20.0)
     kind: losses.Adversarial = "cross_entropy"
     assert losses.discriminator_loss(undecided, undecided, kind, 1) == pytest.approx(math.log(2))
@@ -34,7 +34,7 @@ def test_cross_entropy_losses_are_those_of_a_coin_at_logit_zero() -> None:
 def test_judgement_is_on_the_scale_of_the_labels(kind: losses.Adversarial, undecided: float) -> None:
     judged = torch.full((2, 1, 3, 4), undecided)
     assert losses.judgement(judged, kind) == pytest.approx(0.5)
-    # A discriminator that has learned its labels, of which only the real one is smoothed, answers with them.
+    # A trained discriminator answers with its labels. Only the real label is smoothed.
     real = torch.zeros(2, 1, 3, 4, requires_grad=True)
     fake = torch.zeros(2, 1, 3, 4, requires_grad=True)
     optimizer = torch.optim.Adam([real, fake], lr=0.1)
@@ -49,20 +49,22 @@ def test_judgement_is_on_the_scale_of_the_labels(kind: losses.Adversarial, undec
 @given(
     judged=st.floats(-8, 8), label=st.floats(0.5, 1), kind=st.sampled_from(["least_squares", "cross_entropy"])
 )
-def test_adversaries_pull_a_judgement_apart(judged: float, label: float, kind: losses.Adversarial) -> None:
+def test_generator_and_discriminator_change_a_judgement_in_opposite_directions(
+    judged: float, label: float, kind: losses.Adversarial
+) -> None:
     scale = (lambda x: x) if kind == "least_squares" else torch.sigmoid
     fake = torch.tensor([judged], requires_grad=True)
     losses.adversarial_loss(fake, kind, label).backward()
     assert fake.grad is not None
     distance = scale(fake.detach()) - label
-    # A generator's slope is the steeper the further its pictures are from passing for real.
+    # The generator's gradient grows with the distance of its pictures' judgement from the real label.
     torch.testing.assert_close(fake.grad, distance * (2 if kind == "least_squares" else 1))
     real, shown = (torch.tensor([judged], requires_grad=True) for _ in range(2))
     losses.discriminator_loss(real, shown, kind, label).backward()
     assert real.grad is not None
     assert shown.grad is not None
     torch.testing.assert_close(real.grad, fake.grad / 2)
-    # A fake is to be judged 0, whatever the real label.
+    # The label of a fake is 0 for any real label.
     torch.testing.assert_close(shown.grad, scale(shown.detach()) * (1 if kind == "least_squares" else 0.5))
 
 
@@ -81,7 +83,7 @@ def test_landmark_loss_divides_x_by_the_width_and_y_by_the_height() -> None:
     assert losses.landmark_loss(still, along_y, height=36, width=60) == pytest.approx((1 / 6) ** 2 / 2)
 
 
-def test_unknown_landmarks_count_as_kept_and_give_no_gradient() -> None:
+def test_unknown_landmarks_count_as_unchanged_and_give_no_gradient() -> None:
     labels = torch.zeros(2, 18, 2)
     labels[0] = labels[1, 4, 0] = float("nan")
     found = torch.full((2, 18, 2), 6.0, requires_grad=True)
@@ -97,7 +99,7 @@ def test_gaze_loss_is_the_mean_square() -> None:
     assert losses.gaze_loss(torch.zeros(3, 2), torch.full((3, 2), 0.2)) == pytest.approx(0.04)
 
 
-def test_heatmap_loss_leads_the_peak_to_the_landmark() -> None:
+def test_heatmap_loss_moves_the_peak_to_the_landmark() -> None:
     torch.manual_seed(0)
     maps = torch.zeros(2, 18, 10, 16, requires_grad=True)
     landmarks = torch.rand(2, 18, 2) * torch.tensor([26.0, 14.0]) + 2
@@ -109,7 +111,7 @@ def test_heatmap_loss_leads_the_peak_to_the_landmark() -> None:
     assert (soft_argmax(maps) - landmarks).norm(dim=2).max() < 0.3
 
 
-def test_heatmap_loss_passes_over_unknown_and_outside_landmarks() -> None:
+def test_heatmap_loss_ignores_unknown_landmarks_and_those_outside_the_picture() -> None:
     maps = torch.randn(1, 18, 10, 16, requires_grad=True)
     landmarks = torch.full((1, 18, 2), 7.0)
     landmarks[0, 3] = float("nan")

@@ -67,7 +67,7 @@ def random_pictures(count: int, height: int = HEIGHT, width: int = WIDTH) -> Ten
     return torch.rand(count, 1, height, width) * 2 - 1
 
 
-def test_an_instance_normalized_generator_is_blind_to_brightness_and_contrast() -> None:
+def test_an_instance_normalized_generator_ignores_brightness_and_contrast() -> None:
     torch.manual_seed(0)
     x = random_pictures(3)
     gain, offset = (
@@ -81,7 +81,7 @@ def test_an_instance_normalized_generator_is_blind_to_brightness_and_contrast() 
 
 
 @pytest.mark.parametrize(("kind", "mixes"), [("instance", False), ("batch", True), ("none", False)])
-def test_only_batch_normalization_mixes_pictures_and_in_training_alone(
+def test_only_batch_normalization_mixes_pictures_and_only_in_training(
     kind: Normalization, mixes: bool
 ) -> None:
     torch.manual_seed(0)
@@ -101,7 +101,7 @@ def test_without_normalization_every_convolution_has_biases_instead() -> None:
             convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
             normalized = sum(isinstance(m, norms) for m in network.modules())
             with_bias = sum(m.bias is not None for m in convolutions)
-            # A normalization takes the mean away, and a bias with it.
+            # A normalization subtracts the mean, and a bias with it.
             assert with_bias + normalized >= len(convolutions)
             assert (normalized == 0) == (kind == "none")
             if kind == "none":
@@ -111,7 +111,7 @@ def test_without_normalization_every_convolution_has_biases_instead() -> None:
 @pytest.mark.parametrize("upsampling", ["transposed", "resize"])
 @pytest.mark.parametrize("kind", ["instance", "batch", "none"])
 @pytest.mark.parametrize("blocks", [1, 9])
-def test_initial_translations_are_pictures_and_teach_the_first_layer(
+def test_initial_translations_are_pictures_with_gradients_for_the_first_layer(
     kind: Normalization, upsampling: Upsampling, blocks: int
 ) -> None:
     for seed in range(2):
@@ -119,7 +119,7 @@ def test_initial_translations_are_pictures_and_teach_the_first_layer(
         generator = Generator(1, 8, blocks, kind, upsampling)
         y = generator(random_pictures(4))
         assert y.std((2, 3)).min() > 0.05  # neither constant nor vanishing
-        assert (y.abs() > 0.99).float().mean() < 0.05  # nor saturated, where tanh would pass no gradient
+        assert (y.abs() > 0.99).float().mean() < 0.05  # nor saturated, with no gradient through tanh
         (y - 0.5).square().mean().backward()
         first = next(generator.parameters())
         assert first.grad is not None
@@ -132,7 +132,7 @@ def test_resizing_leaves_no_checkerboard(kind: Normalization) -> None:
     smooth = torch.from_numpy(np.stack([cv2.GaussianBlur(picture, (0, 0), 4) for picture in random]))[:, None]
 
     def checkerboard(upsampling: Upsampling) -> float:
-        """Share of the power at half a period a pixel, along either axis or both."""
+        """Share of the power at half a period per pixel, along one axis or both."""
         shares = []
         for seed in range(4):
             torch.manual_seed(seed)
@@ -146,7 +146,7 @@ def test_resizing_leaves_no_checkerboard(kind: Normalization) -> None:
     assert checkerboard("resize") < checkerboard("transposed") / 10
 
 
-def test_an_even_picture_stays_even_when_resized_only() -> None:
+def test_a_constant_picture_stays_constant_only_by_resizing() -> None:
     torch.manual_seed(0)
     even = torch.full((1, 1, HEIGHT, WIDTH), 0.3)
     assert Generator(1, 8, 2, "none", "resize")(even).std() < 1e-5
@@ -165,7 +165,7 @@ def test_a_value_of_a_discriminator_judges_exactly_its_patch(layers: int, pixels
     judged[0, 0, middle, middle].backward()
     assert x.grad is not None
     reached = x.grad[0, 0] != 0
-    first = middle - 1  # TensorFlow pads less before than after, where it cannot pad the same
+    first = middle - 1  # TensorFlow pads less before than after if it cannot pad equally
     for _ in range(layers):
         first = 2 * first - 1
     expected = torch.zeros_like(reached)
@@ -190,7 +190,7 @@ def small_eyes(count: int, seed: int) -> Tensor:
 
 
 def trained(network: nn.Module) -> nn.Module:
-    """After a few steps on eyes, so that the batch statistics are not the initial ones."""
+    """The network after a few training steps, with batch statistics that differ from the initial ones."""
     x = small_eyes(16, seed=0)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
     for _ in range(4):
@@ -201,7 +201,7 @@ def trained(network: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize("name", ["simgan", "reference", "residual", "landmarks"])
-def test_a_frozen_network_answers_as_the_trained_one(name: str) -> None:
+def test_a_frozen_network_gives_the_answers_of_the_trained_one(name: str) -> None:
     torch.manual_seed(0)
     kinds: dict[str, Callable[[], nn.Module]] = {
         "simgan": lambda: GazeNet(1, 16, 16, "simgan"),
@@ -215,7 +215,7 @@ def test_a_frozen_network_answers_as_the_trained_one(name: str) -> None:
     assert network.training
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert not any(weight.requires_grad for weight in fixed.parameters())
-    # Folded away, which halves the time.
+    # Folded into the layer before, which halves the time.
     assert not any(isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d) for module in fixed.modules())
     network.eval()
     images = small_eyes(5, seed=1)
@@ -223,7 +223,7 @@ def test_a_frozen_network_answers_as_the_trained_one(name: str) -> None:
     expected, found = network(one), fixed(other)
     assert expected.std() > 1e-3
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
-    weights = torch.randn_like(expected)  # of a loss to go down
+    weights = torch.randn_like(expected)  # of a loss, to compute gradients
     (expected * weights).sum().backward()
     (found * weights).sum().backward()
     assert one.grad is not None
@@ -250,7 +250,7 @@ def test_pictures_come_back_from_network_input_unchanged(color: bool) -> None:
     np.testing.assert_array_equal(output_to_pictures(x), images)
 
 
-def test_inference_keeps_every_picture_whatever_the_batch_and_leaves_the_mode() -> None:
+def test_inference_answers_for_every_picture_in_any_batch_size_and_restores_the_mode() -> None:
     images = np.random.default_rng(0).integers(0, 256, (7, 20, 32), dtype=np.uint8)
     generator = Generator(1, 4, 1).train()
     one = translate_pictures(generator, images, batch_size=1)
@@ -279,7 +279,7 @@ def test_the_same_network_is_stored_in_the_same_bytes(tmp_path: Path) -> None:
     assert len({(tmp_path / str(i)).read_bytes() for i in range(8)}) == 1
 
 
-def test_a_model_file_that_is_no_use_is_named(tmp_path: Path) -> None:
+def test_a_file_without_a_usable_model_is_named(tmp_path: Path) -> None:
     save_network(tmp_path / "G", Generator(1, 4, 1), {"channels": 1, "filters": 4, "residual_blocks": 1})
     with pytest.raises(InputError, match="holds a Generator, not a GazeNet"):
         load_network(tmp_path / "G", GazeNet)

@@ -41,7 +41,7 @@ def normal(count: int, seed: int, dimensions: int = 8) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("distance", DISTANCES)
-def test_distances_are_symmetric_small_for_one_distribution_and_grow_with_a_shift(distance) -> None:
+def test_distances_are_symmetric_and_small_for_equal_distributions_and_grow_with_a_shift(distance) -> None:
     a, b = normal(400, 0), normal(400, 1)
     same, near, far = (distance(a, b + shift) for shift in (0, 0.5, 1))
     assert abs(same) < 0.3
@@ -139,7 +139,7 @@ def test_the_equal_error_rate_does_not_depend_on_the_threshold(
 
 
 def test_the_equal_error_rate_of_normal_scores_is_known() -> None:
-    """Two standard deviations apart, the threshold lies one from either mean: 15.9 % err."""
+    """With means two standard deviations apart, the threshold is one from each: 15.9 % are wrong."""
     scores = np.random.default_rng(0).normal(size=(2, 20000))
     assert equal_error_rate(scores[0] + 2, scores[1]) == pytest.approx(0.1587, abs=0.01)
     assert equal_error_rate(scores[0], scores[1]) == pytest.approx(0.5, abs=0.02)
@@ -154,7 +154,7 @@ def test_the_classifier_takes_pictures_of_any_size(channels: int, height: int, w
     assert network.features(x).shape == (2, FEATURES)
 
 
-def test_the_classifier_tells_eyes_it_has_not_seen_and_is_repeated_by_its_seed() -> None:
+def test_the_classifier_recognises_unseen_eyes_and_is_repeatable_by_its_seed() -> None:
     def train() -> DomainClassifier:
         return train_domain_classifier(target_eyes(60, seed=1).image, SOURCE.image, seed=0, device=CPU)
 
@@ -172,7 +172,7 @@ def features() -> DomainClassifier:
     return domain_feature_space(target_eyes(120, seed=4).image, SOURCE.image, seed=0, device=CPU)
 
 
-def test_decorrelated_features_do_not_all_hold_one_answer(features: DomainClassifier) -> None:
+def test_decorrelated_features_are_not_all_equal(features: DomainClassifier) -> None:
     def dimensions(network: DomainClassifier) -> float:
         seen = domain_features(network, np.concatenate([SOURCE.image, target_eyes(120, seed=5).image]))
         variances = np.linalg.eigvalsh(np.cov(seen.T))
@@ -186,7 +186,7 @@ def quality(features: DomainClassifier, translation: Eyes, target: Eyes) -> Qual
     return translation_quality(SOURCE, translation, target, features=features, seed=0, device=CPU)
 
 
-def test_a_translation_into_target_eyes_is_as_good_as_can_be(features: DomainClassifier) -> None:
+def test_a_translation_into_target_eyes_has_the_best_quality(features: DomainClassifier) -> None:
     found = quality(features, target_eyes(120, seed=7), target_eyes(120, seed=6, persons=2))
     for distances in found[:3]:
         assert abs(distances.after) < 0.2 * distances.before
@@ -194,20 +194,20 @@ def test_a_translation_into_target_eyes_is_as_good_as_can_be(features: DomainCla
     assert 0.35 < found.taken_for_target < 0.65
 
 
-def test_what_is_not_translated_is_no_better_than_before(features: DomainClassifier) -> None:
+def test_untranslated_eyes_are_no_better_than_before(features: DomainClassifier) -> None:
     found = quality(features, SOURCE, target_eyes(120, seed=6, persons=2))
     for distances in found[:3]:
         assert distances.after == distances.before > 3 * distances.floor
     assert found.taken_for_target < 0.05
 
 
-def test_a_copy_of_the_target_cannot_be_told_from_it() -> None:
+def test_a_copy_of_the_target_cannot_be_distinguished_from_it() -> None:
     target = target_eyes(60, seed=6, persons=2)
     assert 0.4 < taken_for_target(target, target, seed=0, device=CPU) < 0.6
 
 
 def striped_eyes(angles: list[int], seed: int) -> Eyes:
-    """Twenty eyes each of persons whose skin has stripes of one angle, in degrees."""
+    """Twenty eyes per person, with stripes on the skin at the person's angle, in degrees."""
     eyes = draw_eyes(20 * len(angles), seed)
     down, across = np.mgrid[: eyes.image.shape[1], : eyes.image.shape[2]]
     turned = np.radians(np.repeat(angles, 20))[:, None, None]
@@ -216,13 +216,13 @@ def striped_eyes(angles: list[int], seed: int) -> Eyes:
     return replace(eyes.with_images(image), person=np.repeat(angles, 20).astype(str))
 
 
-def test_the_judges_have_not_seen_the_persons_they_judge() -> None:
-    """All that sets the candidates apart is who they are, by which a judge who knew them all would tell."""
+def test_judges_have_not_seen_the_persons_that_they_judge() -> None:
+    """The candidates differ by their persons only; a judge that knew all persons would recognise them."""
     target, candidates = striped_eyes([0, 60, 120], seed=0), striped_eyes([30, 90, 150], seed=1)
     assert taken_for_target(candidates, target, seed=0, device=CPU) > 0.3
 
 
-def test_quality_is_finite_where_all_eyes_are_alike_and_in_colour() -> None:
+def test_quality_is_finite_if_all_eyes_are_equal_and_in_colour() -> None:
     picture = np.repeat(SOURCE.image[:1, :16, :16, None], 3, axis=3)
     alike = SOURCE.with_images(np.repeat(picture, len(SOURCE), axis=0))
     features = DomainClassifier(3).eval()

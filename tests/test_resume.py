@@ -1,4 +1,4 @@
-"""A training that is stopped, in whatever way, and started again ends as one that was not."""
+"""A training that is stopped in any way and started again gives the result of an uninterrupted one."""
 
 import json
 import os
@@ -49,7 +49,7 @@ ALONE = Processes(torch.device("cpu"))
 
 
 class Log:
-    """A recorder that appends to a file and, like a run, passes over what it holds already."""
+    """A recorder that appends to a file and, like a run, skips entries that it holds already."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -68,13 +68,13 @@ class Log:
 
 
 def entries(path: Path) -> list[tuple[int, str, float]]:
-    """What a log holds: step, name and value; but for the rates, which no two trainings share."""
+    """The entries of a log, (step, name, value), without rates, which differ between trainings."""
     lines = path.read_text().splitlines() if path.exists() else []
     return [(step, name, value) for step, name, value in map(json.loads, lines) if "second" not in name]
 
 
 def train(folder: Path, params: TrainGAN = PARAMS, processes: Processes = ALONE) -> dict[str, Any]:
-    """Trains in the folder, or goes on there; returns all weights and the history."""
+    """Trains in the folder, or resumes there; returns all weights and the history."""
     synthetic, real = draw_eyes(12, seed=0), draw_eyes(11, seed=1, ground=110, disc=20)
     pictures_s, pictures_r = synthetic.image[:, 2:18, 8:24], real.image[:, 2:18, 8:24]
     networks = build_networks(params, channels=1, seed=0)
@@ -84,7 +84,9 @@ def train(folder: Path, params: TrainGAN = PARAMS, processes: Processes = ALONE)
     def watch(step: int, generators: Generators) -> dict[str, float]:
         translated = translate_pictures(generators.F, pictures_r[:4])
         log.picture(step, "translations", translated[0])
-        return {TASK_METRIC: abs(float(translated.mean()) - 133)}  # a grey that they pass on their way
+        return {
+            TASK_METRIC: abs(float(translated.mean()) - 133)
+        }  # a grey level that is passed during training
 
     kept, history = train_gan(
         networks,
@@ -108,7 +110,7 @@ def train(folder: Path, params: TrainGAN = PARAMS, processes: Processes = ALONE)
 
 
 def train_to_a_file(folder: Path, progress: Any) -> None:
-    """What a process does that will be killed; `progress` shows the step it is at."""
+    """Run by a process that will be killed; `progress` shows its current step."""
     torch.set_num_threads(1)
     step = GANTraining.step
 
@@ -122,36 +124,36 @@ def train_to_a_file(folder: Path, progress: Any) -> None:
 
 
 def started(folder: Path) -> tuple[BaseProcess, Any]:
-    progress = forking().Value("i", -1, lock=False)  # a killed process could not give a lock back
+    progress = forking().Value("i", -1, lock=False)  # a killed process could not release a lock
     process = forking().Process(target=train_to_a_file, args=(folder, progress))
     process.start()
     return process, progress
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a training that nothing stops."""
-    folder = tmp_path_factory.mktemp("unbroken")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an uninterrupted training."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
     process, _ = started(folder)
     process.join()
     assert process.exitcode == 0
     best = min(torch.load(folder / "ended.pt", weights_only=True)["history"], key=itemgetter(TASK_METRIC))
-    assert best["step"] < STOPPED_AT, "generators to be kept are to be found before the training is stopped"
+    assert best["step"] < STOPPED_AT, "the best generators must occur before the training is stopped"
     return folder
 
 
-def assert_ended_alike(folder: Path, ended: dict[str, Any], unbroken: Path) -> None:
-    expected = torch.load(unbroken / "ended.pt", weights_only=True)
+def assert_ended_alike(folder: Path, ended: dict[str, Any], uninterrupted: Path) -> None:
+    expected = torch.load(uninterrupted / "ended.pt", weights_only=True)
     assert ended["history"] == expected["history"]
     for network, weights in expected["weights"].items():
         for name, weight in weights.items():
             assert torch.equal(ended["weights"][network][name], weight), f"{network} {name}"
-    # Every step once, none left out, and in order: the same lines.
-    assert entries(folder / "log") == entries(unbroken / "log")
+    # Every step once and in order: the same lines.
+    assert entries(folder / "log") == entries(uninterrupted / "log")
 
 
-def test_a_training_killed_at_ten_random_moments_ends_as_an_unbroken_one(
-    tmp_path: Path, unbroken: Path
+def test_a_training_killed_at_ten_random_moments_ends_like_an_uninterrupted_one(
+    tmp_path: Path, uninterrupted: Path
 ) -> None:
     draw = random.Random(0)
     cut_short = 0
@@ -173,12 +175,12 @@ def test_a_training_killed_at_ten_random_moments_ends_as_an_unbroken_one(
     process, _ = started(tmp_path)
     process.join()
     assert process.exitcode == 0
-    assert_ended_alike(tmp_path, torch.load(tmp_path / "ended.pt", weights_only=True), unbroken)
+    assert_ended_alike(tmp_path, torch.load(tmp_path / "ended.pt", weights_only=True), uninterrupted)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
-def test_a_signal_stops_at_the_very_step_and_the_training_goes_on_from_it(
-    tmp_path: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+def test_a_signal_stops_at_its_step_and_the_training_resumes_from_it(
+    tmp_path: Path, uninterrupted: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     step = GANTraining.step
 
@@ -197,11 +199,11 @@ def test_a_signal_stops_at_the_very_step_and_the_training_goes_on_from_it(
     state = Checkpoints(tmp_path / "checkpoints").latest()
     assert state is not None
     assert state["step"] == STOPPED_AT
-    assert_ended_alike(tmp_path, train(tmp_path), unbroken)
+    assert_ended_alike(tmp_path, train(tmp_path), uninterrupted)
 
 
-def test_a_damaged_checkpoint_costs_a_few_steps_and_changes_nothing(
-    tmp_path: Path, unbroken: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_damaged_checkpoint_costs_a_few_steps_and_does_not_change_the_result(
+    tmp_path: Path, uninterrupted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train(tmp_path)
     newest = max((tmp_path / "checkpoints").glob("*.pt"))
@@ -214,6 +216,6 @@ def test_a_damaged_checkpoint_costs_a_few_steps_and_changes_nothing(
         return step(self, at)
 
     monkeypatch.setattr(GANTraining, "step", noted_step)
-    assert_ended_alike(tmp_path, train(tmp_path), unbroken)
+    assert_ended_alike(tmp_path, train(tmp_path), uninterrupted)
     assert steps == [36, 37, 38, 39]
     assert f"{newest}: unreadable" in capsys.readouterr().err

@@ -27,7 +27,7 @@ from fpgan.training.batches import batch_rows
 from fpgan.training.checkpoint import Checkpoints
 from fpgan.training.distributed import Processes
 from fpgan.training.estimator import train_estimator
-from fpgan.training.gan import TrainingEyes, train_gan
+from fpgan.training.gan import TrainingEyes, Watcher, train_gan
 from fpgan.training.objective import Networks, build_networks
 from fpgan.training.pool import ImagePool, plan_exchange
 from fpgan.training.recorder import Silent
@@ -77,13 +77,13 @@ def test_the_pool_gives_back_about_half_of_the_earlier_pictures() -> None:
         place, give_back = map(torch.from_numpy, plan_exchange(step, 4, 10, seed=0))
         shown.append(pool.exchange(batch, place, give_back))
     assert torch.equal(torch.cat(shown[:2]), torch.cat(list(pictures[:2])))
-    # Only those that filled the pool are shown a second time.
+    # Only the pictures that filled the pool are shown twice.
     assert torch.cat(shown).unique().numel() == torch.cat(shown).numel() - 10
     as_it_is = torch.cat(shown[5:]).flatten() == pictures[5:].flatten()
     assert 0.45 < as_it_is.float().mean() < 0.55
     age = (pictures[5:].flatten() - torch.cat(shown[5:]).flatten())[~as_it_is]
     assert age.min() > 0
-    # A place is exchanged every 5 steps (10 places, 2 of 4 pictures a step), so the mean age is 5 batches.
+    # A place is exchanged every 5 steps (10 places, 2 of 4 pictures per step), so the mean age is 5 batches.
     assert 16 < age.mean() < 24
 
 
@@ -113,7 +113,7 @@ def test_checkpoints_keep_two_and_fall_back_from_a_damaged_one(tmp_path: Path) -
     assert not (tmp_path / "run").exists()
 
 
-def test_augmentation_moves_landmarks_with_the_picture_and_repeats_itself() -> None:
+def test_augmentation_moves_landmarks_with_the_picture_and_is_repeatable() -> None:
     eyes = draw_eyes(20, seed=0)
     augment = Augment(Augmentation(shift=0.1, scale=0.2, noise=0), seed=0)
     rows = np.arange(20)
@@ -122,7 +122,7 @@ def test_augmentation_moves_landmarks_with_the_picture_and_repeats_itself() -> N
     np.testing.assert_array_equal(again, images[7:9])
     assert not np.array_equal(augment(eyes.image, eyes.landmarks, rows, 4)[0], images)
     assert np.abs(landmarks - eyes.landmarks).max() > 1
-    # The disc is where its landmarks say, before and after.
+    # The disc is at its landmarks, before and after.
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     for image, points in zip(images, landmarks, strict=True):
         dark = 255.0 - image
@@ -160,16 +160,16 @@ def fit_gaze(
     return network, history
 
 
-def test_gazenet_learns_and_a_killed_training_ends_as_an_unbroken_one(tmp_path: Path) -> None:
-    unbroken, history = fit_gaze(tmp_path / "unbroken", Silent())
-    error = gaze_estimates([unbroken], draw_eyes(100, seed=2)).mean
+def test_gazenet_learns_and_a_killed_training_ends_like_an_uninterrupted_one(tmp_path: Path) -> None:
+    uninterrupted, history = fit_gaze(tmp_path / "uninterrupted", Silent())
+    error = gaze_estimates([uninterrupted], draw_eyes(100, seed=2)).mean
     assert error < 5
     assert error == pytest.approx(min(row["validation_gaze_error_degrees"] for row in history), abs=1.5)
     with pytest.raises(Killed):
         fit_gaze(tmp_path / "killed", KilledAt(5))
     resumed, resumed_history = fit_gaze(tmp_path / "killed", Silent())
     assert resumed_history == history
-    assert_equal_weights(resumed, unbroken)
+    assert_equal_weights(resumed, uninterrupted)
 
 
 def test_the_landmark_network_learns(tmp_path: Path) -> None:
@@ -206,7 +206,10 @@ def gan_params(**changes: Any) -> TrainGAN:
 
 
 def fit_gan(
-    folder: Path, params: TrainGAN, recorder: Silent | KilledAt
+    folder: Path,
+    params: TrainGAN,
+    recorder: Silent | KilledAt,
+    watch: Watcher = lambda step, generators: {"watched": float(step)},
 ) -> tuple[Networks, list[dict[str, float]]]:
     networks = build_networks(params, channels=1, seed=0)
     torch.manual_seed(1)
@@ -218,7 +221,7 @@ def fit_gan(
             "gaze": frozen(GazeNet(1, HEIGHT, WIDTH, "residual")),
             "landmarks": frozen(LandmarkNet(1, 1, 8)),
         },
-        watch=lambda step, generators: {"watched": float(step)},
+        watch=watch,
         params=params,
         seed=0,
         precision="fp32",
@@ -255,7 +258,7 @@ def test_a_weight_of_zero_leaves_its_term_out(tmp_path: Path) -> None:
     assert terms == {f"loss/{t}" for t in ("G", "F", "D_R", "D_S", "cycle_synthetic", "cycle_real")}
 
 
-def test_a_loss_that_is_not_finite_stops_the_training_before_a_checkpoint_holds_it(tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_stops_the_training_before_the_next_checkpoint(tmp_path: Path) -> None:
     params = gan_params(learning_rate=1e30, tick=12, checkpoint_every=1)
     with pytest.raises(FloatingPointError, match="no longer finite"):
         fit_gan(tmp_path, params, Silent())
@@ -277,7 +280,7 @@ def test_the_gan_learns_the_other_domain(tmp_path: Path) -> None:
     networks, _ = fit_gan(tmp_path, params, Silent())
     source = draw_eyes(40, seed=9).image
     translated = translate_pictures(networks.G, source)
-    # The real domain's ground is 110, the synthetic one's 200.
+    # The background is 110 in the real domain and 200 in the synthetic one.
     assert abs(np.median(source) - 200) < 5
     assert abs(np.median(translated) - 110) < 25
     back = translate_pictures(networks.F, translated)

@@ -1,4 +1,4 @@
-"""Translation of eye sets: as eye by eye, with memory that does not grow, and nothing half-written."""
+"""Translation of eye sets: the same eye by eye, in constant memory, with no incomplete output."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ from fpgan.translation import SHOWN, translate_eye_set
 
 
 class Negative(Generator):
-    """Takes no time: dark is bright and bright dark."""
+    """Inverts pictures, which takes no time."""
 
     def __init__(self) -> None:
         super().__init__(1, 4, 1)
@@ -38,7 +38,7 @@ class Negative(Generator):
 
 
 def several_people(count: int) -> Eyes:
-    """Eyes of three persons, the second of whom is never seen to have landmarks."""
+    """Eyes of three persons; the landmarks of the second are unknown."""
     eyes = draw_eyes(count, seed=0)
     person = np.array(["p00"] * (count // 2) + ["p01"] * (count // 8) + ["p02"] * count)[:count]
     landmarks = np.where((person == "p01")[:, None, None], np.nan, eyes.landmarks).astype(np.float32)
@@ -46,7 +46,7 @@ def several_people(count: int) -> Eyes:
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100, 5000])
-def test_a_set_read_in_batches_is_the_set(tmp_path: Path, batch_size: int) -> None:
+def test_a_set_read_in_batches_is_the_whole_set(tmp_path: Path, batch_size: int) -> None:
     eyes = several_people(700)
     save_eyes(tmp_path / "eyes.h5", eyes, equalized=True)
     with open_eyes(tmp_path / "eyes.h5") as file:
@@ -83,12 +83,12 @@ def test_a_translated_set_is_the_network_applied_to_every_eye(tmp_path: Path, eq
     np.testing.assert_array_equal(after.image, at_once)
     one_by_one = np.concatenate([translate_pictures(generator, eye[None]) for eye in before])
     differences = np.abs(after.image.astype(int) - one_by_one)
-    assert differences.max() <= 1  # sums of a batch, and of ONNX Runtime, may be in another order
+    assert differences.max() <= 1  # the order of sums may differ in a batch and in ONNX Runtime
     assert differences.mean() < 0.001
     for label in ("gaze", "head", "landmarks", "person"):
         np.testing.assert_array_equal(getattr(after, label), getattr(eyes, label))
     with h5py.File(tmp_path / "out.h5") as file:
-        assert set(file["p01"]) == {"image", "gaze", "landmarks"}  # head is known of nobody
+        assert set(file["p01"]) == {"image", "gaze", "landmarks"}  # no head pose is known
     assert made.count == 75
     rows = np.linspace(0, 74, SHOWN).astype(int)
     np.testing.assert_array_equal(made.before.image, before[rows])
@@ -105,12 +105,12 @@ def test_memory_does_not_grow_with_the_set(tmp_path: Path) -> None:
         translate_eye_set(Negative(), tmp_path / "eyes.h5", tmp_path / "out.h5", batch_size=64)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert 4000 * HEIGHT * WIDTH > 2_000_000  # bytes of pictures more
+    assert 4000 * HEIGHT * WIDTH > 2_000_000  # additional bytes of pictures
     assert peaks[1] - peaks[0] < 500_000
 
 
-def translate_and_tell(source: Path) -> None:
-    """In a process of its own: prints how many MiB it grows after its first batches."""
+def print_growth(source: Path) -> None:
+    """Run in a separate process: prints its growth in MiB after the first batches."""
     memory = psutil.Process().memory_info
     resident: list[int] = []
     torch.set_num_threads(1)
@@ -140,19 +140,19 @@ def test_memory_does_not_grow_with_the_number_of_persons(tmp_path: Path) -> None
     command = [
         sys.executable,
         "-c",
-        "import sys, test_translation as t; t.translate_and_tell(t.Path(sys.argv[1]))",
+        "import sys, test_translation as t; t.print_growth(t.Path(sys.argv[1]))",
     ]
-    told = subprocess.run(
+    printed = subprocess.run(
         [*command, tmp_path / "eyes.h5"],
         cwd=Path(__file__).parent,
         check=True,
         capture_output=True,
         text=True,
     )
-    assert int(told.stdout) < 60
+    assert int(printed.stdout) < 60
 
 
-def test_a_translation_that_ends_early_leaves_nothing_and_no_thread(tmp_path: Path) -> None:
+def test_a_translation_that_ends_early_leaves_no_file_and_no_thread(tmp_path: Path) -> None:
     save_eyes(tmp_path / "eyes.h5", draw_eyes(200, seed=0), equalized=False)
     threads = threading.active_count()
 
@@ -167,7 +167,7 @@ def test_a_translation_that_ends_early_leaves_nothing_and_no_thread(tmp_path: Pa
     assert threading.active_count() == threads
 
 
-def test_what_is_made_ahead_keeps_its_order_and_stays_little() -> None:
+def test_items_made_ahead_are_few_and_in_order() -> None:
     made = 0
 
     def numbers() -> Iterator[int]:
@@ -190,7 +190,7 @@ def test_what_is_made_ahead_keeps_its_order_and_stays_little() -> None:
     assert seen == [number**2 for number in range(50)]
 
 
-def test_what_fails_ahead_fails_in_its_turn() -> None:
+def test_an_error_ahead_is_raised_in_its_turn() -> None:
     def two_then_fail() -> Iterator[int]:
         yield 1
         yield 2

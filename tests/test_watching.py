@@ -27,7 +27,7 @@ class Identity(Generator):
 
 
 class Constant(Identity):
-    """Whatever the eye, a picture of noise."""
+    """The same gradient for every eye."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.linspace(-1, 1, HEIGHT * WIDTH).reshape(1, 1, HEIGHT, WIDTH).expand(len(x), -1, -1, -1)
@@ -48,7 +48,7 @@ def watch(generators: Generators, synthetic: Eyes = SYNTHETIC, real: Eyes = REAL
     return Watch(synthetic, real, disc_features(), picture=lambda step, name, grid: None)(1, generators)
 
 
-def test_generators_that_change_nothing_are_seen_to() -> None:
+def test_generators_that_change_nothing_have_scores_of_no_change() -> None:
     scores = watch(Generators(Identity(), Identity()))
     for direction in ("s2r", "r2s"):
         assert scores[f"{direction}/unchanged_share"] == scores[f"{direction}/diversity"] == 1
@@ -63,13 +63,13 @@ def test_translations_that_are_all_alike_have_no_diversity() -> None:
     assert scores["s2r/diversity"] == 0
     assert scores["r2s/diversity"] == 1
     assert scores["s2r/unchanged_share"] == 0
-    # Neither way round does an eye come back.
+    # In neither direction does an eye come back unchanged.
     assert scores["s2r/cycle_error"] == scores["s2r/change"] > 10
     assert scores["r2s/cycle_error"] > 10
 
 
 @pytest.mark.parametrize("pixels", [1, 3])
-def test_drift_is_as_far_as_eyes_move_and_a_cycle_error_what_does_not_come_back(pixels: int) -> None:
+def test_drift_is_the_distance_that_eyes_move_and_cycle_error_the_change_there_and_back(pixels: int) -> None:
     scores = watch(Generators(Identity(), Shift(pixels)))
     moved = REAL.gaze - np.array([0, pixels / PIXELS_PER_RADIAN], np.float32)
     drift = angular_error(moved, REAL.gaze).mean()
@@ -99,7 +99,7 @@ def test_the_task_metric_is_the_error_on_real_eyes_with_labels() -> None:
 
 
 @pytest.mark.parametrize("count", [GRID_EYES + 5, 4])
-def test_the_grid_shows_eyes_their_translations_and_the_way_back(count: int) -> None:
+def test_the_grid_shows_eyes_with_their_translations_there_and_back(count: int) -> None:
     pictures: list[tuple[int, str, NDArray[np.uint8]]] = []
     synthetic = draw_eyes(count, seed=2)
     see = Watch(synthetic, REAL, disc_features(), lambda *picture: pictures.append(picture))
@@ -139,5 +139,5 @@ def test_a_sample_of_many_eyes_is_watched() -> None:
     watched = spread(many)
     assert len(watched) == len(np.unique(watched.gaze, axis=0)) == WATCHED_EYES
     first = [int(np.flatnonzero((many.gaze == gaze).all(1))[0]) for gaze in watched.gaze[:GRID_EYES]]
-    # Eyes of a person lie side by side, and the grid is to show more than one.
+    # Eyes of a person are consecutive, and the grid has to show several persons.
     assert max(first) - min(first) > len(many) / 2

@@ -1,4 +1,4 @@
-"""A network that tells one domain of eye pictures from another."""
+"""A network that distinguishes two domains of eye pictures."""
 
 from torch import Tensor, nn
 

@@ -67,7 +67,7 @@ def _residual_features(channels: int) -> nn.Sequential:
         BasicBlock(16, 32, 2),
         BasicBlock(32, 64, 2),
         BasicBlock(64, 64, 1),
-        nn.Flatten(),  # not averaged: the place of the iris in the picture tells the gaze
+        nn.Flatten(),  # not averaged, as the gaze depends on the position of the iris
     )
 
 

@@ -68,7 +68,7 @@ def judge_domain(network: DomainClassifier, pictures: NDArray[np.uint8]) -> NDAr
 
 
 def domain_features(network: DomainClassifier, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Features (N, D) that tell domains apart, of equalised pictures (N, H, W) or (N, H, W, 3)."""
+    """Features (N, D) that distinguish domains, of equalised pictures (N, H, W) or (N, H, W, 3)."""
     return answers(network.features, pictures)
 
 

@@ -83,7 +83,7 @@ def adapt_stage(params: Params, through: Path | None, out: Path) -> str:
         },
         inputs=inputs,
         output=out,
-        description="Synthetic eyes that look where the real ones do, framed as they are.",
+        description="Synthetic eyes with the gaze distribution and the framing of the real eyes.",
     ) as stage:
         synthetic, real = load_eyes(PREPARED_SYNTHETIC), load_eyes(PREPARED_REAL)
         real = real.select(split_real(real.person, params.split).training)

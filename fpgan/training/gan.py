@@ -255,7 +255,7 @@ class GANTraining:
         return get_total_norm(gradients)
 
     def translators(self) -> Generators:
-        """The generators to use: their moving average where there is one."""
+        """The generators to use: their moving average, if params ask for one."""
         return self.averages or Generators(self.networks.G, self.networks.F)
 
     def watch(self, number: int) -> dict[str, float]:

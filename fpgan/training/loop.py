@@ -36,7 +36,8 @@ class Training(Protocol):
     def watch(self, number: int) -> dict[str, float]:
         """Scores on held-out eyes after `number` steps or epochs; called in the leading process only.
 
-        Each score is logged under its name."""
+        Each score is logged under its name.
+        """
 
     def collapses(self, row: dict[str, float]) -> dict[str, str]:
         """Problems seen in a row of scores: a sentence for each, by a short name."""
