@@ -1,4 +1,4 @@
-# Everything a newcomer needs. `make help` lists the targets.
+# The commands of everyday work; `make help` lists them.
 
 PYTHON ?= python3
 JOBS ?= 2
@@ -22,16 +22,16 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m compileall -q fpgan # else every command does, where Python may not write beside its files
+	$(BIN)/python -m compileall -q fpgan # saves time per command where Python cannot write its cache
 	@touch $@
 
 demo: $(READY) ## Run the whole pipeline on the built-in sample data
 	dvc repro
 	@fpgan report
-	@echo "Curves, translations by step and all parameters: make ui, then open $(UI)"
+	@echo "For curves, translations by step and all parameters, run: make ui"
 
-ablation: $(READY) ## Train and compare the variants in params.yaml, two at a time or JOBS=N
-cross-person: $(READY) ## Leave out one person after another, two at a time or JOBS=N
+ablation: $(READY) ## Train and compare the variants in params.yaml, two (or JOBS=N) at a time
+cross-person: $(READY) ## Leave out one person after another, two (or JOBS=N) at a time
 
 PIPELINE = pipelines/$(subst -,_,$@)/dvc.yaml
 
@@ -42,13 +42,13 @@ ablation cross-person:
 		dvc --wait-for-lock repro --single-item --glob '$(PIPELINE):*@{}-*' '$(PIPELINE):evaluate@{}'
 	dvc repro $(PIPELINE)
 
-test: $(READY) ## Pass the tests, the type checker and the linter
+test: $(READY) ## Run the linter, the type checker and the tests
 	ruff check .
 	ruff format --check .
 	mypy
 	OMP_NUM_THREADS=1 pytest -n auto --dist loadfile --no-loadscope-reorder
 
-lint: $(READY) ## Format the code and mend what the linter can
+lint: $(READY) ## Format the code and fix lint errors automatically
 	ruff format .
 	ruff check --fix .
 
@@ -56,5 +56,5 @@ ui: $(READY) ## Serve MLflow on http://127.0.0.1:5000
 	@echo "Open $(UI)"
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5000
 
-clean: ## Remove the environment and all caches; data, models and runs stay
+clean: ## Remove the environment and all caches, but no data, models or runs
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
