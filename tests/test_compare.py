@@ -360,14 +360,6 @@ def test_unlabelled_evaluations_can_be_compared() -> None:
     assert found.tests == []
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store without runs: making one takes seconds."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project without a store."""
@@ -379,9 +371,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def project(folder: Path, store: Path) -> Path:
+def project(folder: Path, empty_store: Path) -> Path:
     """An empty project with a store of its own."""
-    shutil.copy(store, folder)
+    shutil.copy(empty_store, folder)
     return folder
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from configobj import ConfigObj
 from dvc.cli import main as dvc_in_process
+from dvc.repo import Repo
 from toy import PATIENCE, command, commit, git, runs, update
 
 HEADLINE = {"gaze_error.forward", "gaze_error.backward", "gaze_error.both"} | {
@@ -132,10 +133,12 @@ def test_a_queue_of_four_by_two_workers(project: Path) -> None:
     command(project, "dvc", "exp", "run", "--queue", "train-gan@0", "-S", sweep)
     command(project, "dvc", "queue", "start", "-j", "2")
     deadline = time.monotonic() + PATIENCE
-    while (states := command(project, "dvc", "queue", "status")).count("Success") < 4:
+    queue = Repo(str(project)).experiments.celery_queue  # asked here: each command would load DVC anew
+    while (states := [task["status"] for task in queue.status()]).count("Success") < 4:
         assert "Failed" not in states
         assert time.monotonic() < deadline, states
-        time.sleep(2)
+        time.sleep(0.5)
+    assert command(project, "dvc", "queue", "status").count("Success") == 4
     command(project, "dvc", "queue", "stop")
     queued = [run for run in runs(project) if run.info.run_id not in before]
     weights = sorted(float(run.data.params["train_gan.weights.cycle_real"]) for run in queued)

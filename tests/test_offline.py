@@ -4,6 +4,7 @@ import base64
 import contextlib
 import http.client
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -147,6 +148,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def project_with_store(project: Path, empty_store: Path) -> Path:
+    shutil.copy(empty_store, project)
+    return project
+
+
 def interrupted_after(events: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """`sync` that is interrupted when so many events have been sent."""
     take, left = StoredRun.take, iter(range(events))
@@ -280,7 +287,7 @@ def test_a_server_that_hangs_is_not_asked_by_every_stage(
 
 
 def test_a_locked_store_gets_later_what_was_logged_meanwhile(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project_with_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(outage, "RETRY_SECONDS", 0)
     monkeypatch.setattr(outage, "RETRY_PATIENCE", 0)
@@ -292,7 +299,7 @@ def test_a_locked_store_gets_later_what_was_logged_meanwhile(
     try:
         with opened("locked") as run:
             log(run, 0, 2)
-            other = sqlite3.connect(project / "mlflow.db", isolation_level=None)
+            other = sqlite3.connect(project_with_store / "mlflow.db", isolation_level=None)
             other.execute("BEGIN EXCLUSIVE")
             log(run, 2, 4)
             with pytest.raises(InputError, match="goes on in another process"):
@@ -300,13 +307,13 @@ def test_a_locked_store_gets_later_what_was_logged_meanwhile(
             other.execute("ROLLBACK")
             other.close()
             log(run, 4, STEPS)
-            finish(run, project)
+            finish(run, project_with_store)
     finally:
         sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", impatient)
     told = capsys.readouterr().err
     assert "the MLflow store mlflow.db does not answer (database is locked)" in told
     assert "answers again" in told
-    assert not list(project.glob(".fpgan/offline/*"))
+    assert not list(project_with_store.glob(".fpgan/offline/*"))
     held = contents(run.id)
     assert held["metrics"]["loss/G"] == [(step, step / 8) for step in range(STEPS)]
     assert len(held["pictures"]) == 2 * STEPS
@@ -381,7 +388,7 @@ def test_credentials_open_the_store_and_are_written_nowhere(
         assert "secret" not in text
 
 
-def test_ancestors_are_found_by_the_ids_their_outputs_name(project: Path) -> None:
+def test_ancestors_are_found_by_the_ids_their_outputs_name(project_with_store: Path) -> None:
     """An output made while the store was away names its run by the id of that time, for good."""
     with opened("above") as above:
         pass
@@ -393,7 +400,7 @@ def test_ancestors_are_found_by_the_ids_their_outputs_name(project: Path) -> Non
     assert above.id in ancestors(found, {})
 
 
-def test_an_experiment_made_elsewhere_gets_our_views(project: Path) -> None:
+def test_an_experiment_made_elsewhere_gets_our_views(project_with_store: Path) -> None:
     with opened("first"):
         pass
     mlflow.create_experiment("theirs")
