@@ -1,12 +1,13 @@
 """Eyes simple enough to learn in seconds: a dark disc on a bright ground, displaced as the gaze says."""
 
+import gc
 import os
 from pathlib import Path
 
+gc.set_threshold(20_000, 20, 20)  # packages are loaded a third faster: none of their objects is garbage
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
-import gc
 import multiprocessing
 import shutil
 from dataclasses import replace
@@ -31,8 +32,7 @@ from fpgan.networks.weights import save_network
 from fpgan.sample.write_mpiifacegaze import write_mpiifacegaze
 from fpgan.sample.write_unityeyes import write_unityeyes
 
-gc.freeze()  # no garbage is to be searched among the objects of the packages
-gc.set_threshold(20_000, 20, 20)
+gc.freeze()
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")  # a commit passes its tests every time or never
 
