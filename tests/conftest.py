@@ -1,8 +1,10 @@
 """Eyes simple enough to learn in seconds: a dark disc on a bright ground, displaced as the gaze says."""
 
+import gc
 import os
 from pathlib import Path
 
+gc.set_threshold(20_000, 20, 20)  # packages are loaded a third faster: none of their objects is garbage
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
@@ -13,6 +15,7 @@ from multiprocessing.context import ForkServerContext
 from typing import Any
 
 import cv2
+import mlflow
 import numpy as np
 import pytest
 import torch
@@ -20,7 +23,6 @@ import yaml
 from filelock import FileLock
 from hypothesis import settings
 from toy import reproduce
-from xdist.scheduler import LoadFileScheduling
 
 from fpgan.data.eye_set import save_eyes
 from fpgan.data.eyes import Eyes
@@ -30,6 +32,7 @@ from fpgan.networks.weights import save_network
 from fpgan.sample.write_mpiifacegaze import write_mpiifacegaze
 from fpgan.sample.write_unityeyes import write_unityeyes
 
+gc.freeze()
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")  # a commit passes its tests every time or never
 
@@ -84,10 +87,16 @@ def write_project(folder: Path, **train_gan: Any) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(sections))
 
 
+PRELOADED = [
+    *("fpgan.cli", "fpgan.stages.train_gan", "torch._dynamo", "mlflow.store.tracking.sqlalchemy_store"),
+    *("pytest", "hypothesis"),  # which the tests' own modules import
+]
+
+
 def forking() -> ForkServerContext:
-    """Starts processes that are not to wait for imports: what they all need is loaded once, and forked."""
+    """Starts processes that need not import the packages they use: a server has them loaded and is forked."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["fpgan.cli", "fpgan.stages.train_gan", "torch._dynamo"])
+    context.set_forkserver_preload(PRELOADED)
     return context
 
 
@@ -100,31 +109,35 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-SHARING = ("test_readme.py", "test_pipeline.py")
-"""What uses `reproduced`, which takes a minute to make: in one process of several, begun first, and in this
-order, as the later one changes it."""
-
-
-class FileByFile(LoadFileScheduling):
-    """Gives processes whole files of tests, so that what a file's fixtures make is made once."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = str(super()._split_scope(nodeid))
-        return "reproduced" if file.endswith(SHARING) else file
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileByFile:
-    return FileByFile(config, log)
+LONGEST = (
+    "test_readme.py",
+    "test_pipelines.py",
+    "test_side_by_side.py",
+    "test_distributed.py",
+    "test_training.py",
+    "test_dvc.py",
+    "test_pipeline.py",
+)
+"""Files that take long, in the order in which they begin, before all others: no process is left with a long
+one at the end, and `made_once`, which the first of them makes, is there when others need it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    order = {name: place for place, name in enumerate(SHARING)}
+    order = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store without runs, to copy into a project: MLflow takes a second to make one."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture(scope="session")
 def made_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder that all processes share: in it `reproduced`, and a copy of that, `pristine`, made once."""
+    """A folder that all test processes share, with `reproduced` and a copy of it, `pristine`."""
     own = tmp_path_factory.getbasetemp()
     folder = (own if worker_id == "master" else own.parent) / "shared"
     with FileLock(f"{folder}.lock"):
@@ -137,7 +150,10 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 @pytest.fixture(scope="session")
 def reproduced(made_once: Path) -> Path:
-    """The project at a small size, its pipeline killed once in train-gan, run to its end and committed."""
+    """The project at a small size, its pipeline killed once in train-gan, run to its end and committed.
+
+    The tests of one file may change it; those of others take `pristine`.
+    """
     return made_once / "reproduced"
 
 

@@ -107,9 +107,10 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
 
 
 def test_train_gan_starts_one_process_per_device_and_passes_signals_on(
-    tmp_path: Path,
+    tmp_path: Path, empty_store: Path
 ) -> None:
     write_project(tmp_path, steps=100_000, tick=3, checkpoint_every=8)
+    shutil.copy(empty_store, tmp_path)
     running = subprocess.Popen(
         [*FPGAN, "train-gan", "--set", "compute.devices=2"],
         cwd=tmp_path,

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 import yaml
 from configobj import ConfigObj
 from dvc.cli import main as dvc_in_process
-from toy import PATIENCE, command, commit, git, runs, update
+from dvc.repo import Repo
+from toy import PATIENCE, command, commit, environment, git, runs, update
 
 HEADLINE = {"gaze_error.forward", "gaze_error.backward", "gaze_error.both"} | {
     f"{what}_drift.{direction}" for what in ("gaze", "landmark") for direction in ("s2r", "r2s")
@@ -126,16 +128,31 @@ def test_plots_of_two_revisions_lie_over_each_other(project: Path, strong: str) 
     assert all(share == pytest.approx(1, abs=0.01) for share in shares.values())
 
 
+def start_queue(project: Path) -> None:
+    """Starts two workers, which hold its output open: a pipe would be read to their end, a minute later."""
+    subprocess.run(
+        ["dvc", "queue", "start", "-j", "2"],
+        cwd=project,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+        timeout=PATIENCE,
+    )
+
+
 def test_a_queue_of_four_by_two_workers(project: Path) -> None:
     before = {run.info.run_id for run in runs(project)}
-    sweep = "train_gan.weights.cycle_real=1,2,5,20"
-    command(project, "dvc", "exp", "run", "--queue", "train-gan@0", "-S", sweep)
-    command(project, "dvc", "queue", "start", "-j", "2")
+    sweep = ("-S", "train_gan.weights.cycle_real=1,2,5,20", "-S", "train_gan.steps=5")
+    command(project, "dvc", "exp", "run", "--queue", "train-gan@0", *sweep)
+    start_queue(project)
     deadline = time.monotonic() + PATIENCE
-    while (states := command(project, "dvc", "queue", "status")).count("Success") < 4:
+    queue = Repo(str(project)).experiments.celery_queue  # asked here: each command would load DVC anew
+    while (states := [task["status"] for task in queue.status()]).count("Success") < 4:
         assert "Failed" not in states
         assert time.monotonic() < deadline, states
-        time.sleep(2)
+        time.sleep(0.5)
+    assert command(project, "dvc", "queue", "status").count("Success") == 4
     command(project, "dvc", "queue", "stop")
     queued = [run for run in runs(project) if run.info.run_id not in before]
     weights = sorted(float(run.data.params["train_gan.weights.cycle_real"]) for run in queued)

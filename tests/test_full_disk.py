@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -128,8 +129,11 @@ def train_gan(folder: Path, fill: bool) -> None:
         main()
 
 
-def test_a_training_stopped_by_a_full_disk_says_so_and_resumes_when_there_is_room(small_disk: Path) -> None:
+def test_a_training_stopped_by_a_full_disk_says_so_and_resumes_when_there_is_room(
+    small_disk: Path, empty_store: Path
+) -> None:
     write_project(small_disk, steps=12, tick=3, checkpoint_every=4)
+    shutil.copy(empty_store, small_disk)
 
     def run(fill: bool) -> tuple[int | None, mlflow.entities.Run]:
         process = forking().Process(target=train_gan, args=(small_disk, fill))

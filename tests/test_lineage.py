@@ -1,6 +1,7 @@
 """From a result back to the raw data: two stages, the second of which reads twice what the first made."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,11 +54,12 @@ def git(*arguments: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def made(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[dict[str, str]]:
     """The ids of the stages' runs, in the project's folder, whose code has been changed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("project"))
         patch.setenv("MLFLOW_TRACKING_URI", "")
+        shutil.copy(empty_store, Path.cwd())
         for folder in (".dvc", "raw", "own"):
             Path(folder).mkdir()
         for name in "abc":

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import http.client
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -206,6 +207,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def project_with_store(project: Path, empty_store: Path) -> Path:
+    shutil.copy(empty_store, project)
+    return project
+
+
 def test_the_first_sample_of_the_machine_measures_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system_metrics, "SECONDS", 0.2)
     sampled = system_metrics.SystemMetrics()
@@ -249,7 +256,7 @@ def test_a_server_that_hangs_is_not_asked_by_every_stage(
 
 
 def test_a_locked_store_receives_later_the_values_logged_meanwhile(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project_with_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(outage, "RETRY_SECONDS", 0)
     monkeypatch.setattr(outage, "RETRY_PATIENCE", 0)
@@ -261,7 +268,7 @@ def test_a_locked_store_receives_later_the_values_logged_meanwhile(
     try:
         with opened("locked") as run:
             log(run, 0, 2)
-            other = sqlite3.connect(project / "mlflow.db", isolation_level=None)
+            other = sqlite3.connect(project_with_store / "mlflow.db", isolation_level=None)
             other.execute("BEGIN EXCLUSIVE")
             log(run, 2, 4)
             with pytest.raises(InputError, match="continues in another process"):
@@ -269,20 +276,20 @@ def test_a_locked_store_receives_later_the_values_logged_meanwhile(
             other.execute("ROLLBACK")
             other.close()
             log(run, 4, STEPS)
-            finish(run, project)
+            finish(run, project_with_store)
     finally:
         sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", impatient)
     printed = capsys.readouterr().err
     assert "the MLflow store mlflow.db does not answer (database is locked)" in printed
     assert "answers again" in printed
-    assert not list(project.glob(".fpgan/offline/*"))
+    assert not list(project_with_store.glob(".fpgan/offline/*"))
     held = contents(run.id)
     assert held["metrics"]["loss/G"] == [(step, step / 8) for step in range(STEPS)]
     assert len(held["pictures"]) == 2 * STEPS
     assert held["status"] == "FINISHED"
 
 
-def test_ancestors_are_found_by_the_ids_in_their_outputs(project: Path) -> None:
+def test_ancestors_are_found_by_the_ids_in_their_outputs(project_with_store: Path) -> None:
     """An output made during an outage names its run by the id of that time, for good."""
     with opened("above") as above:
         pass
@@ -309,7 +316,7 @@ def test_events_are_only_sent_to_the_store_they_are_for(
     assert not (project / "mlflow.db").exists()
 
 
-def test_an_experiment_made_elsewhere_gets_our_views(project: Path) -> None:
+def test_an_experiment_made_elsewhere_gets_our_views(project_with_store: Path) -> None:
     with opened("first"):
         pass
     mlflow.create_experiment("theirs")

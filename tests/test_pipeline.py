@@ -8,7 +8,7 @@ import h5py
 import mlflow
 import pytest
 import yaml
-from toy import all_runs, command, runs, update
+from toy import ROOT, all_runs, command, runs, update
 
 from fpgan.cli import app
 from fpgan.data.eye_set import load_eyes
@@ -16,22 +16,7 @@ from fpgan.evaluation.protocols import PROTOCOLS
 from fpgan.evaluation.record import load_evaluation
 from fpgan.provenance.digests import digest
 
-RUNS = {
-    "render-sample",
-    "prepare-unityeyes",
-    "prepare-mpiifacegaze",
-    "train-gaze-synthetic",
-    "adapt",
-    "train-gaze-adapted",
-    "train-gaze-translated",
-    "train-gaze-real",
-    "train-landmarks",
-    "train-gan",
-    "translate-s2r",
-    "translate-r2s",
-    "evaluate",
-    "register",
-}
+RUNS = {"render-sample", *yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]}
 
 
 @pytest.fixture
@@ -134,7 +119,7 @@ def test_evaluation_holds_every_protocol(project: Path) -> None:
 
 
 def test_translated_sets_keep_every_eye_and_its_labels(project: Path) -> None:
-    for direction, source in (("s2r", "adapted"), ("r2s", "prepared/mpiifacegaze")):
+    for direction, source in (("s2r", "adapted"), ("r2s", "prepared/real")):
         before = load_eyes(project / f"data/{source}/eyes.h5")
         after = load_eyes(project / f"data/translated/{direction}/0/eyes.h5")
         assert (after.gaze == before.gaze).all()

@@ -269,11 +269,12 @@ def test_a_changed_variant_concerns_no_other(project: Path) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> Path:
     """An empty project whose runs go to a store of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
     (tmp_path / ".dvc").mkdir()
+    shutil.copy(empty_store, tmp_path)
     return tmp_path
 
 
@@ -403,6 +404,7 @@ def test_a_resumed_run_has_its_runs_below_it_once(folder: Path) -> None:
 
 
 def test_what_the_ablation_cannot_do_is_said(folder: Path) -> None:
+    Path("mlflow.db").unlink()
     with pytest.raises(InputError, match="ablation: names no variant"):
         ablation_stage(Params())
     record_variants()

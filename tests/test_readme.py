@@ -62,10 +62,10 @@ def here() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def clone(reproduced: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clone(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that has run, with a raw folder, an eye set and pictures of the user's."""
     folder = tmp_path_factory.mktemp("readme") / "project"
-    shutil.copytree(reproduced, folder, symlinks=True)
+    shutil.copytree(pristine, folder, symlinks=True)
     shutil.copytree(folder / "data/sample/UnityEyes", folder / "data/raw/UnityEyes")
     shutil.copy(folder / "data/prepared/real/eyes.h5", folder / "my_real_eyes.h5")
     shutil.copy(folder / "results/evaluate/evaluation.h5", folder / "other.h5")

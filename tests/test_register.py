@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -199,13 +200,14 @@ def test_a_champion_that_somebody_else_registered_stays() -> None:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+def project(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[tuple[Path, str]]:
     """An evaluated project whose networks were registered, and what that said."""
     folder = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MLFLOW_TRACKING_URI", "")
         write_project(folder)
+        shutil.copy(empty_store, folder)
         save_eyes(Path("data/prepared/synthetic/eyes.h5"), draw_eyes(40, seed=5), equalized=False)
         real = replace(draw_eyes(24, seed=1), person=np.array(["p00", "p01", "p02"] * 8))
         save_eyes(Path("data/prepared/real/eyes.h5"), real, equalized=False)

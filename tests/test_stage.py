@@ -31,10 +31,11 @@ from fpgan.training.gan import GANTraining
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> Path:
     """A project folder with one input, whose runs go to a store of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")  # set by MLflow itself later, and undone after the test
+    shutil.copy(empty_store, tmp_path)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / "upstream").mkdir()
     (tmp_path / "upstream/eyes.h5").write_bytes(b"eyes")
@@ -170,7 +171,7 @@ def test_a_killed_process_leaves_no_lock(project: Path, monkeypatch: pytest.Monk
 def copy_of(project: Path) -> Path:
     """A copy such as DVC runs an experiment of a queue in."""
     copy = project / ".dvc/tmp/exps/copy"
-    shutil.copytree(project, copy, ignore=shutil.ignore_patterns("tmp"))
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns("tmp", "mlflow.db"))
     return copy
 
 
@@ -210,6 +211,7 @@ def test_runs_are_kept_in_the_project_that_dvc_runs_a_copy_of(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in an experiment of a queue."""
+    (project / "mlflow.db").unlink()
     monkeypatch.chdir(copy_of(project))
     monkeypatch.setenv("DVC_ROOT", str(project))
     with pytest.raises(FloatingPointError):
@@ -302,10 +304,11 @@ def run_train_gan(folder: Path, stop: Callable[[], None], *changes: str) -> Ende
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Ended]]:
+def stopped(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> tuple[Path, list[Ended]]:
     """A project whose train-gan was stopped in four ways and then ended, and how."""
     folder = tmp_path_factory.mktemp("project")
     write_project(folder, steps=20, tick=3, checkpoint_every=8)
+    shutil.copy(empty_store, folder)
     stops: list[Callable[[], None]] = [
         kill_at_creation,
         partial(kill_after_tick, 12),

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel
@@ -28,7 +28,9 @@ from fpgan.runs.headline import Headline, command_tags, labels_of
 from fpgan.tracking.run import Run, open_run
 from fpgan.tracking.stored_run import PARENT_TAG
 from fpgan.training.checkpoint import Checkpoints
-from fpgan.training.loop import History
+
+if TYPE_CHECKING:
+    from fpgan.training.loop import History
 
 RUN_ID = "run_id"
 UNCOMMITTED = "uncommitted.diff"
@@ -63,7 +65,7 @@ class Stage:
         self.write_scores(scores)
         self.run.metrics(0, flat_numbers(scores))
 
-    def history(self, rows: History) -> None:
+    def history(self, rows: "History") -> None:
         """Writes history.csv, the curves of `dvc plots`, a row an entry."""
         columns = list(dict.fromkeys(key for row in rows for key in row)) or ["epoch"]
         with (self.results / "history.csv").open("w", newline="") as file:

@@ -5,8 +5,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from fpgan.files.writing import replacing
 
 KEPT = 2
@@ -16,6 +14,7 @@ class Checkpoints:
     """The checkpoints of one training, in its own folder.
 
     A state consists of tensors, numbers, strings, lists and dicts, so that it loads without pickled code.
+    PyTorch is imported on first use, as stages that train nothing have a folder of checkpoints too.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -29,6 +28,8 @@ class Checkpoints:
 
         Raises Unavailable when there is no room for it; earlier checkpoints stay.
         """
+        import torch
+
         previous = self._files()[-1:]
         size = previous[0].stat().st_size if previous else None
         with replacing(self.folder / f"step-{step:09d}.pt", size) as partial, partial.open("wb") as file:
@@ -38,6 +39,8 @@ class Checkpoints:
 
     def latest(self) -> dict[str, Any] | None:
         """The newest readable checkpoint, with its `step`; None if there is none."""
+        import torch
+
         for path in reversed(self._files()):
             try:
                 state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
