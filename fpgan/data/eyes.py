@@ -55,6 +55,11 @@ class Eyes:
         return np.all(np.isfinite(self.landmarks), axis=(1, 2))
 
 
+def spread_rows(count: int, most: int) -> NDArray[np.int64]:
+    """Up to `most` of the rows 0 to `count` - 1, evenly spread, with the first and the last."""
+    return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
+
+
 def equalize(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Histogram-equalised copies of pictures (N, H, W) or, on their luma, (N, H, W, 3) RGB."""
     result = np.empty_like(images)

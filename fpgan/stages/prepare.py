@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from fpgan.data.datasets import prepare
 from fpgan.data.eye_set import load_eyes
+from fpgan.data.eyes import spread_rows
 from fpgan.figures.eye_sheets import eye_sheet
 from fpgan.figures.gaze_figures import gaze_figure
 from fpgan.layout import PREPARED_REAL, PREPARED_SYNTHETIC
@@ -37,8 +37,7 @@ def prepare_eyes(params: Params, dataset: Literal["unityeyes", "mpiifacegaze"]) 
             report = prepare(source, stage.output / output.name, params.eyes, section, progress=advance)
         (stage.results / "report.json").write_text(report.to_json() + "\n")
         eyes = load_eyes(stage.output / output.name)
-        rows = np.linspace(0, len(eyes) - 1, min(SHEET, len(eyes))).astype(int)
-        shown = eyes.select(rows)
+        shown = eyes.select(spread_rows(len(eyes), SHEET))
         eye_sheet(shown.image, shown.gaze, shown.landmarks).savefig(stage.results / "eyes.png")
         if eyes.has_gaze.any():
             gaze_figure({dataset: eyes.gaze[eyes.has_gaze]}).savefig(stage.results / "gaze.png")
