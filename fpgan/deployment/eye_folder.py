@@ -1,8 +1,8 @@
-"""An eye set as a folder of pictures, for readers that know no HDF5: FP-GAN's layout of translated sets.
+"""Writes an eye set as a folder of pictures in FP-GAN's layout of translated sets, for readers without HDF5.
 
 Every eye is `N.png` or `N.jpg`, N from 1 over all persons in their order, beside `N.json` with "gaze" and
-"head", each [pitch, yaw] in radians, "landmarks" as 18 [x, y] in pixels, and "person"; what is not known
-is left out.
+"head", each [pitch, yaw] in radians, "landmarks" as 18 [x, y] in pixels, and "person"; unknown labels are
+left out.
 """
 
 import json
@@ -35,9 +35,9 @@ def write_folder(
 ) -> int:
     """Writes the eyes of an HDF5 set as pictures and JSON files, and returns their number.
 
-    Pictures are written as they are stored; PNG keeps every value, JPEG does not. The folder appears when
-    it is complete. `progress` is told the number of eyes done and of all. Raises InputError when the set
-    cannot be read, or when the folder is there and holds anything.
+    Pictures are written as they are stored; PNG keeps every value, JPEG does not. The folder appears when it
+    is complete. `progress` receives the number of written eyes and of all. Raises InputError if the set
+    cannot be read, or if the folder exists and is not empty.
     """
     number = 0
     with open_eyes(source) as file, output_folder(output) as folder:
@@ -52,7 +52,7 @@ def write_folder(
 
 
 def _rows(source: Path, file: h5py.File) -> Iterator[Row]:
-    """Picture and known labels of every eye, read a block at a time."""
+    """Picture and known labels of every eye, read in blocks."""
     for block in read_blocks(source, file):
         for row, image in enumerate(block.image):
             labels = {name: getattr(block, name)[row] for name in LABELS}
