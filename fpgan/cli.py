@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from fpgan.domains import Direction, TrainedOn
 from fpgan.errors import InputError, Interrupted, Unavailable
 from fpgan.files.writing import needing_room
 
@@ -61,18 +62,6 @@ FlipOption = Annotated[
     bool, typer.Option("--flip", help="The inner corner of the eyes in PICTURES is on the image's right.")
 ]
 DEFAULT_PARAMS = Path("params.yaml")
-
-
-class Domain(StrEnum):
-    synthetic = "synthetic"
-    adapted = "adapted"
-    translated = "translated"
-    real = "real"
-
-
-class Direction(StrEnum):
-    s2r = "s2r"
-    r2s = "r2s"
 
 
 class Format(StrEnum):
@@ -197,7 +186,7 @@ def adapt(
 
 @app.command(rich_help_panel=NETWORKS)
 def train_gaze(
-    on: Annotated[Domain, typer.Option("--on", help="Eyes to train on.")] = Domain.synthetic,
+    on: Annotated[TrainedOn, typer.Option("--on", help="Eyes to train on.")] = TrainedOn.SYNTHETIC,
     seed: SeedOption = None,
     variant: VariantOption = None,
     test_person: PersonOption = None,
@@ -208,7 +197,7 @@ def train_gaze(
     loaded, trial = _trial(_load(params, changes), seed, variant, test_person)
     from fpgan.stages.train_estimators import train_gaze_stage
 
-    print(train_gaze_stage(loaded, trial, on.value))
+    print(train_gaze_stage(loaded, trial, on))
 
 
 @app.command(rich_help_panel=NETWORKS)
@@ -261,7 +250,7 @@ def translate(
         loaded, trial = _trial(_load(params, changes), seed, variant, test_person)
         from fpgan.stages.translate import translate_stage
 
-        print(translate_stage(loaded, trial, direction.value))
+        print(translate_stage(loaded, trial, direction))
         return
     _refuse(
         {"--seed": seed, "--variant": variant, "--test-person": test_person},
@@ -270,8 +259,8 @@ def translate(
     loaded = _load(params, changes)
     from fpgan.commands.translate_pictures import translate_pictures
 
-    out = out or _beside(pictures, direction.value)
-    print(translate_pictures(loaded, pictures, out, direction.value, model, flip=flip))
+    out = out or _beside(pictures, direction)
+    print(translate_pictures(loaded, pictures, out, direction, model, flip=flip))
 
 
 @app.command(rich_help_panel=RESULTS)
@@ -395,7 +384,7 @@ def compare(
         list[str],
         typer.Argument(
             help="Two or more evaluations: MLflow run ids (or their first digits), DVC revisions, or "
-            "evaluation.h5 files. All others are compared with the first.",
+            "evaluation.safetensors files. All others are compared with the first.",
             metavar="RUN...",
             show_default=False,
         ),

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fpgan.device import default_device
+from fpgan.domains import TrainedOn
 from fpgan.layout import Branch, Trial
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.weights import load_network
@@ -15,7 +16,7 @@ from fpgan.progress import progress_bar
 def estimate_gaze(params: Params, source: Path, output: Path, model: Path | None, *, flip: bool) -> str:
     """Estimates gaze in a folder of pictures, unless told by the default pipeline's first estimator for
     real eyes."""
-    weights = model or Trial(Branch(), params.seeds[0]).gaze_net("translated")
+    weights = model or Trial(Branch(), params.seeds[0]).gaze_net(TrainedOn.TRANSLATED)
     network = load_network(weights, GazeNet)
     shape = PictureShape(network.height, network.width, network.channels == 3)
     with progress_bar("picture") as advance:

@@ -25,6 +25,7 @@ from fpgan.data.eye_set import load_eyes, save_eyes
 from fpgan.data.eyes import Eyes
 from fpgan.data.splits import split_real, split_synthetic
 from fpgan.device import default_device
+from fpgan.domains import TrainedOn
 from fpgan.figures.gaze_figures import label_figure
 from fpgan.layout import ADAPTED, PREPARED_REAL, PREPARED_SYNTHETIC, SAMPLE, Branch, Trial
 from fpgan.networks.gazenet import GazeNet
@@ -68,7 +69,7 @@ def adapt_stage(params: Params, through: Path | None, out: Path) -> str:
         "landmark_net": trial.landmark_net,
     }
     if through:
-        inputs |= {"generator": through, "gaze_net": trial.gaze_net("adapted")}
+        inputs |= {"generator": through, "gaze_net": trial.gaze_net(TrainedOn.ADAPTED)}
     with run_stage(
         "adapt" if out == ADAPTED.parent else f"adapt-{out.name}",
         params,

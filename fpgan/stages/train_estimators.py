@@ -1,7 +1,7 @@
 """Trains the feature networks: gaze on one of three eye sets, landmarks on synthetic eyes."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from fpgan.data.eye_set import load_eyes
 from fpgan.data.eyes import Eyes
 from fpgan.data.splits import split_real, split_synthetic
 from fpgan.device import default_device
+from fpgan.domains import Direction, TrainedOn
 from fpgan.errors import InputError
 from fpgan.evaluation.estimates import gaze_estimates
 from fpgan.layout import ADAPTED, PREPARED_REAL, PREPARED_SYNTHETIC, Trial
@@ -31,19 +32,17 @@ from fpgan.training.recorder import Recorder
 # Starting the processes costs some seconds; fewer eyes than these are augmented before they are ready.
 WORTH_WORKERS = 50_000
 
-Domain = Literal["synthetic", "adapted", "translated", "real"]
 
-
-def train_gaze_stage(params: Params, trial: Trial, trained_on: Domain) -> str:
+def train_gaze_stage(params: Params, trial: Trial, trained_on: TrainedOn) -> str:
     """Trains a gaze estimator; returns what it wrote, in words.
 
     Real eyes without gaze labels give a model file that says why it is empty.
     """
     sources = {
-        "synthetic": PREPARED_SYNTHETIC,
-        "adapted": ADAPTED,
-        "translated": trial.translated("s2r"),
-        "real": PREPARED_REAL,
+        TrainedOn.SYNTHETIC: PREPARED_SYNTHETIC,
+        TrainedOn.ADAPTED: ADAPTED,
+        TrainedOn.TRANSLATED: trial.translated(Direction.S2R),
+        TrainedOn.REAL: PREPARED_REAL,
     }
     source, output = sources[trained_on], trial.gaze_net(trained_on)
     with run_stage(

@@ -8,9 +8,10 @@ import numpy as np
 from fpgan.data.eye_set import load_eyes
 from fpgan.data.eyes import Eyes
 from fpgan.data.splits import split_real, split_synthetic
+from fpgan.domains import Direction, TrainedOn
 from fpgan.errors import InputError, Interrupted
 from fpgan.evaluation.watching import Watch
-from fpgan.layout import ADAPTED, GENERATORS, PREPARED_REAL, Trial
+from fpgan.layout import ADAPTED, PREPARED_REAL, Trial
 from fpgan.networks.discriminator import patch_size
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
@@ -42,10 +43,12 @@ def train_gan_stage(params: Params, trial: Trial) -> str:
             return ""
         with open_stage(params, trial) as stage:
             scores = train(params, trial, processes, stage)
-            drifts = {direction: scores[f"{direction}/gaze_drift_degrees"] for direction in GENERATORS}
+            drifts: dict[str, float] = {
+                direction: scores[f"{direction}/gaze_drift_degrees"] for direction in Direction
+            }
             return stage.conclude(
                 f"drift {drifts['s2r']:.1f}° {drifts['r2s']:.1f}°",
-                f"{trial.generator('s2r').parent}: after {scores['step']:.0f} steps gaze drifts by "
+                f"{trial.generator(Direction.S2R).parent}: after {scores['step']:.0f} steps gaze drifts by "
                 f"{drifts['s2r']:.1f} (s2r) and {drifts['r2s']:.1f} (r2s) degrees",
             )
 
@@ -60,10 +63,10 @@ def open_stage(params: Params, trial: Trial) -> AbstractContextManager[Stage]:
         inputs={
             "synthetic": ADAPTED,
             "real": PREPARED_REAL,
-            "gaze_net": trial.gaze_net("adapted"),
+            "gaze_net": trial.gaze_net(TrainedOn.ADAPTED),
             "landmark_net": trial.landmark_net,
         },
-        output=trial.generator("s2r").parent,
+        output=trial.generator(Direction.S2R).parent,
         description=f"FP-GAN, {section.steps} steps of {section.batch_size} pairs.",
         belongs_to=trial,
     )
@@ -80,7 +83,8 @@ def train(params: Params, trial: Trial, processes: Processes, stage: Stage | Non
     split_r = split_real(real.person, params.split)
     training_real = np.arange(len(real)) if section.real_eyes == "all_persons" else split_r.training
     features = FeatureNetworks(
-        load_network(trial.gaze_net("adapted"), GazeNet), load_network(trial.landmark_net, LandmarkNet)
+        load_network(trial.gaze_net(TrainedOn.ADAPTED), GazeNet),
+        load_network(trial.landmark_net, LandmarkNet),
     ).to(processes.device)
     precision = choose_precision(section.precision, processes.device)
     networks = build_networks(section, channels=real.channels, seed=trial.seed)
@@ -121,7 +125,7 @@ def train(params: Params, trial: Trial, processes: Processes, stage: Stage | Non
     )
     if not stage:
         return {}
-    for direction, generator in zip(GENERATORS, generators, strict=True):
+    for direction, generator in zip(Direction, generators, strict=True):
         path = stage.output / trial.generator(direction).name
         save_network(path, generator, generator_arguments(section, real.channels))
     stage.history(history)

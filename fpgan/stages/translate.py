@@ -1,8 +1,7 @@
 """Translates a whole prepared eye set into the other domain."""
 
-from typing import Literal
-
 from fpgan.device import default_device
+from fpgan.domains import Direction
 from fpgan.figures.eye_sheets import translation_sheet
 from fpgan.layout import ADAPTED, PREPARED_REAL, Trial
 from fpgan.networks.generator import Generator
@@ -13,9 +12,9 @@ from fpgan.runs.stage import run_stage
 from fpgan.translation import translate_eye_set
 
 
-def translate_stage(params: Params, trial: Trial, direction: Literal["s2r", "r2s"]) -> str:
+def translate_stage(params: Params, trial: Trial, direction: Direction) -> str:
     """Translates every eye of the source domain; returns what it wrote, in words."""
-    source = ADAPTED if direction == "s2r" else PREPARED_REAL
+    source = ADAPTED if direction is Direction.S2R else PREPARED_REAL
     weights, output = trial.generator(direction), trial.translated(direction)
     with run_stage(
         f"translate-{direction}",
