@@ -1,4 +1,4 @@
-"""Draws conventions.png: the camera frame, and which way an eye looks at which pitch and yaw.
+"""Draws conventions.png: the camera frame, and an eye at five gaze directions.
 
 python docs/conventions.py
 """
@@ -26,7 +26,7 @@ GAZES = {  # degrees, pitch and yaw, by line and column
 
 
 def conventions() -> Figure:
-    """The camera frame beside one eye that looks straight, up, down and to both sides."""
+    """The camera frame, and one eye that looks straight ahead, up, down and to both sides."""
     figure = Figure(figsize=(11, 5.8), layout="constrained")
     frame, eyes = figure.subfigures(1, 2, width_ratios=[1, 3.2])
     draw_frame(frame.subplots())

@@ -203,6 +203,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no seeds": (state(seeds=[]), "'seeds': .* at least 1"),
     "odd seeds": (state(seeds=["a"]), "'seeds/0': .* integer"),
     "odd persons": (state(person=[["p12"], []]), "'person'"),
+    "a table of persons": (state(person=[["p12"]] * 60), "'person': is not a list of names"),
     "no gaze": (lambda path: alter(path, lambda old: old.pop("gaze")), "'gaze': .* required"),
     "shape": (
         put(head=np.zeros((60, 3), np.float32)),

@@ -90,7 +90,7 @@ def caveats(comparison: Comparison) -> list[str]:
 
 
 def left_out(comparison: Comparison) -> list[str]:
-    """Sentences that name what is not in the comparison, and why."""
+    """Sentences that name everything left out of the comparison, with the reason."""
     return comparison.omitted + [
         f"{run.label}, {spaced(protocol)}: {reason}."
         for run in comparison.runs

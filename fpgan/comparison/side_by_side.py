@@ -74,7 +74,7 @@ class Comparison:
     shown: dict[Direction, list[Shown]]
     """The same eyes in all runs."""
     omitted: list[str]
-    """Sentences that name what could not be compared, and why."""
+    """Sentences that name everything that could not be compared, with the reason."""
     persons: int
     """Number of persons among the test eyes with labels."""
 

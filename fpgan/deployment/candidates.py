@@ -31,7 +31,7 @@ class Candidate(NamedTuple):
     """A network to register, with its description."""
 
     kind: str
-    """"s2r", "r2s", "gaze" or "landmarks"."""
+    """A direction of translation, "gaze" or "landmarks"."""
     weights: Path
     seed: int
     measured: Measured

@@ -25,7 +25,7 @@ class Card(NamedTuple):
     """Whether R is sample data."""
     trained_on: str
     protocol: str
-    """The test persons, and what the translator was trained on."""
+    """The test persons and the translator's training data, in words."""
     choice: str
     """Which of several trainings it is, and why it was chosen."""
     scores: dict[str, float]

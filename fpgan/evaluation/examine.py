@@ -200,6 +200,6 @@ def collect_estimates(findings: Sequence[Findings], sets: Sets) -> dict[str, Est
 
 
 def _mean_label(parts: Parts, tested: Eyes) -> NDArray[np.floating]:
-    """The mean gaze of the training eyes; without labels that of the test eyes, which no constant beats."""
+    """The mean gaze of the training eyes, or without labels of the test eyes, the best constant."""
     labelled = parts.training.gaze[parts.training.has_gaze]
     return mean_gaze(labelled if len(labelled) else tested.gaze)

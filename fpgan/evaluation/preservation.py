@@ -34,7 +34,7 @@ class Preservation(NamedTuple):
     unchanged_share: float
     """Share of eyes changed by less than `UNCHANGED` grey levels."""
     diversity: float
-    """Standard deviation of translations relative to that of their sources: 0 if all are alike."""
+    """Standard deviation of translations divided by the sources' standard deviation: 0 if all are alike."""
 
 
 def find_features(gaze_net: GazeNet, landmark_net: LandmarkNet, pictures: NDArray[np.uint8]) -> Features:

@@ -26,8 +26,8 @@ class Style(NamedTuple):
 class Protocol:
     """Which gaze estimates are tested on which eyes.
 
-    The estimates are those of an estimator; with `average_of` the mean of other protocols' estimates; with
-    neither, the mean gaze of the training eyes for every test eye.
+    The estimates come from an estimator, or are the mean of other protocols' estimates (`average_of`). With
+    neither, every test eye gets the mean gaze of the training eyes.
     """
 
     trained_on: TrainedOn | None
@@ -44,7 +44,7 @@ class Protocol:
 
     @property
     def on_real(self) -> bool:
-        """Whether the test eyes are those of real persons, translated or not."""
+        """Whether the test eyes come from real persons, translated or not."""
         return self.tested_on.domain is Domain.REAL
 
     @property
@@ -86,7 +86,7 @@ PROTOCOLS = {
 BASELINE = "no_adaptation"
 """The protocol that the others are compared with."""
 HEADLINE = "forward"
-"""The protocol that stands for an evaluation where there is room for one number."""
+"""The protocol that stands for an evaluation when there is room for only one number."""
 
 
 class Conditions(NamedTuple):

@@ -48,6 +48,13 @@ def _finite(angles: NDArray[np.float32]) -> NDArray[np.float32]:
     return angles
 
 
+def _names(names: Any) -> NDArray[np.str_]:
+    found = np.array(names, str)
+    if found.ndim != 1:
+        raise ValueError("is not a list of names")
+    return found
+
+
 Pictures = Annotated[NDArray[np.uint8], _like("uint8 (N, H, W)", "uint8 (N, H, W, 3)")]
 Angles = Annotated[NDArray[np.float32], _like("float32 (N, 2)")]
 Points = Annotated[NDArray[np.float32], _like(f"float32 (N, {LANDMARKS}, 2)")]
@@ -80,9 +87,9 @@ class Evaluation:
     name: str
     """Such as "default" or "ablation/cyclegan"."""
     protocol: str
-    """In words: the test persons, and what the translator was trained on."""
+    """The test persons and the translator's training data, in words."""
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
-    person: Annotated[NDArray[np.str_], BeforeValidator(lambda names: np.array(names, str))]
+    person: Annotated[NDArray[np.str_], BeforeValidator(_names)]
     """(N,) person of each real test eye with a gaze label."""
     gaze: Annotated[Angles, AfterValidator(_finite)]
     """(N, 2) gaze labels of these eyes, pitch and yaw in radians."""
@@ -186,7 +193,7 @@ def _evaluation(text: str, arrays: dict[str, NDArray[Any]]) -> Evaluation:
 
 
 def _rows(evaluation: Evaluation) -> Iterator[tuple[str, int, int]]:
-    """Lengths of arrays, and what they must be."""
+    """Name, actual and expected length of every array."""
     eyes, seeds = len(evaluation.person), len(evaluation.seeds)
     yield "gaze", len(evaluation.gaze), eyes
     yield "head", len(evaluation.head), eyes

@@ -25,7 +25,7 @@ def console_text(*parts: RenderableType, width: int = WIDTH) -> str:
 
 
 def rows_csv(rows: Sequence[Mapping[str, str]]) -> str:
-    """Rows as CSV; the columns are those of all rows, and missing cells are empty."""
+    """Rows as CSV, with the columns of all rows; missing cells are empty."""
     file = StringIO()
     writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)), restval="")
     writer.writeheader()
