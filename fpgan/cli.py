@@ -9,13 +9,13 @@ import gc
 import io
 import sys
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fpgan.deployment.export_formats import Format, Pictures
+from fpgan.domains import Direction, TrainedOn
 from fpgan.errors import InputError, Interrupted, Unavailable
 from fpgan.files.writing import needing_room
 
@@ -57,18 +57,6 @@ OutOption = Annotated[
 FlipOption = Annotated[
     bool, typer.Option("--flip", help="In PICTURES the inner corner of the eye is on the image's right.")
 ]
-
-
-class Domain(StrEnum):
-    synthetic = "synthetic"
-    adapted = "adapted"
-    translated = "translated"
-    real = "real"
-
-
-class Direction(StrEnum):
-    s2r = "s2r"
-    r2s = "r2s"
 
 
 def _load(params: Path, changes: list[str] | None) -> "Params":
@@ -191,7 +179,7 @@ def adapt(
 
 
 def train_gaze(
-    on: Annotated[Domain, typer.Option("--on", help="Eyes to train on.")] = Domain.synthetic,
+    on: Annotated[TrainedOn, typer.Option("--on", help="Eyes to train on.")] = TrainedOn.SYNTHETIC,
     seed: SeedOption = None,
     variant: VariantOption = None,
     test_person: PersonOption = None,
@@ -200,10 +188,9 @@ def train_gaze(
 ) -> str:
     """Train a gaze estimator on synthetic, adapted, translated or real eyes."""
     loaded, trial = _trial(_load(params, changes), seed, variant, test_person)
-    from fpgan.domains import TrainedOn
     from fpgan.stages.train_estimators import train_gaze_stage
 
-    return train_gaze_stage(loaded, trial, TrainedOn(on.value))
+    return train_gaze_stage(loaded, trial, on)
 
 
 def train_landmarks(
@@ -249,10 +236,9 @@ def translate(
     if pictures is None:
         _refuse({"--model": model, "--out": out, "--flip": flip}, "only for PICTURES; name a folder of them")
         loaded, trial = _trial(_load(params, changes), seed, variant, test_person)
-        from fpgan import domains
         from fpgan.stages.translate import translate_stage
 
-        return translate_stage(loaded, trial, domains.Direction(direction.value))
+        return translate_stage(loaded, trial, direction)
     _refuse(
         {"--seed": seed, "--variant": variant, "--test-person": test_person},
         "not for PICTURES; name the generator by --model",
@@ -260,8 +246,8 @@ def translate(
     loaded = _load(params, changes)
     from fpgan.commands.translate_pictures import translate_pictures
 
-    out = out or _beside(pictures, direction.value)
-    return translate_pictures(loaded, pictures, out, direction.value, model, flip=flip)
+    out = out or _beside(pictures, direction)
+    return translate_pictures(loaded, pictures, out, direction, model, flip=flip)
 
 
 def estimate_gaze(
@@ -377,7 +363,7 @@ def compare(
         list[str],
         typer.Argument(
             help="Two or more evaluations: MLflow run ids (or their first digits), DVC revisions, or "
-            "evaluation.h5 files. All others are compared with the first.",
+            "evaluation.safetensors files. All others are compared with the first.",
             metavar="RUN...",
             show_default=False,
         ),

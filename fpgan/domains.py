@@ -1,4 +1,4 @@
-"""The vocabulary of domains: synthetic and real eyes, translation between them, and eyes to train on."""
+"""The vocabulary of domains: synthetic and real eyes, translation, eyes to train and test on."""
 
 from enum import StrEnum
 
@@ -27,11 +27,16 @@ class Direction(StrEnum):
 
     @property
     def target(self) -> Domain:
-        return Domain.REAL if self is Direction.S2R else Domain.SYNTHETIC
+        return self.opposite.source
+
+    @property
+    def opposite(self) -> "Direction":
+        """The way back."""
+        return Direction.R2S if self is Direction.S2R else Direction.S2R
 
     @property
     def generator(self) -> str:
-        """Name of the generator that translates so: G: S -> R, F: R -> S."""
+        """Name of the generator for this direction: G: S -> R, F: R -> S."""
         return "G" if self is Direction.S2R else "F"
 
     @property
@@ -56,3 +61,21 @@ class TrainedOn(StrEnum):
             TrainedOn.TRANSLATED: "adapted S translated to R",
             TrainedOn.REAL: "R",
         }[self]
+
+
+class TestedOn(StrEnum):
+    """The test eyes that a gaze estimator is tested on."""
+
+    SYNTHETIC = "synthetic"
+    TRANSLATED = "translated"
+    REAL = "real"
+
+    @property
+    def domain(self) -> Domain:
+        """Where the eyes and their labels come from; translation changes neither."""
+        return Domain.SYNTHETIC if self is TestedOn.SYNTHETIC else Domain.REAL
+
+    @property
+    def meaning(self) -> str:
+        """In the letters of the domains."""
+        return "R translated to S" if self is TestedOn.TRANSLATED else self.domain.letter

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgan.data.eye_set import count_eyes, is_equalized, new_eye_set, open_eyes, read_batches, stored_labels
-from fpgan.data.eyes import Eyes, equalize, join_eyes
+from fpgan.data.eyes import Eyes, equalize, join_eyes, spread_rows
 from fpgan.errors import InputError
 from fpgan.networks.generator import Generator
 from fpgan.networks.inference import stream_translations
@@ -45,7 +45,7 @@ def translate_eye_set(
         if not total:
             raise InputError(f"{source}: holds no eyes")
         already = is_equalized(file)
-        shown = np.linspace(0, total - 1, min(SHOWN, total)).astype(int)
+        shown = spread_rows(total, SHOWN)
         kept: list[tuple[Eyes, Eyes]] = []
         done = 0
 

@@ -4,18 +4,21 @@ import csv
 import json
 import re
 import shutil
+import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import fields, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import h5py
 import mlflow
 import numpy as np
 import pytest
 from conftest import draw_eyes
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from fpgan.cli import main
 from fpgan.commands.compare import compare_evaluations
@@ -23,8 +26,11 @@ from fpgan.comparison.comparison_report import comparison_page
 from fpgan.comparison.sheet import comparison_sheet
 from fpgan.comparison.side_by_side import ComparedRun, Comparison, compare
 from fpgan.data.eyes import Eyes
+from fpgan.domains import Direction
 from fpgan.errors import InputError
 from fpgan.evaluation.record import (
+    FORMAT,
+    HDF5_SIGNATURE,
     Evaluation,
     Shown,
     digest_test_eyes,
@@ -115,15 +121,15 @@ def without_labels_shown() -> Evaluation:
     ],
 )
 def test_round_trip(tmp_path: Path, evaluation: Evaluation) -> None:
-    save_evaluation(tmp_path / "a/evaluation.h5", evaluation)
-    loaded = load_evaluation(tmp_path / "a/evaluation.h5")
+    save_evaluation(tmp_path / "a/evaluation.safetensors", evaluation)
+    loaded = load_evaluation(tmp_path / "a/evaluation.safetensors")
     for field in fields(Evaluation):
         assert same(getattr(loaded, field.name), getattr(evaluation, field.name)), field.name
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["evaluation.h5"]
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["evaluation.safetensors"]
 
 
 def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "evaluation.h5"
+    path = tmp_path / "evaluation.safetensors"
     save_evaluation(path, evaluate("old"))
     with pytest.raises(TypeError):
         save_evaluation(path, replace(evaluate("new"), params={"path": Path()}))
@@ -131,75 +137,132 @@ def test_a_record_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == [path]
 
 
-DAMAGES: dict[str, tuple[Any, str]] = {
-    "foreign": (lambda file: file.attrs.__delitem__("format"), "not the record of an evaluation"),
+def alter(
+    path: Path,
+    change_arrays: Callable[[dict], object],
+    change_texts: Callable[[dict], object] = lambda _: None,
+) -> None:
+    """Writes a record again with other arrays, or other JSON in its metadata."""
+    with safe_open(path, "np") as file:
+        (text,) = file.metadata().values()
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    texts = json.loads(text)
+    change_arrays(arrays)
+    change_texts(texts)
+    save_file(arrays, path, {FORMAT: json.dumps(texts)})
+
+
+def put(**arrays: np.ndarray) -> Callable[[Path], None]:
+    """Replaces arrays of a record, named with double underscores for slashes."""
+    return lambda path: alter(
+        path, lambda old: old.update({k.replace("__", "/"): v for k, v in arrays.items()})
+    )
+
+
+def state(**texts: Any) -> Callable[[Path], None]:
+    """Replaces texts of a record."""
+    return lambda path: alter(path, lambda _: None, lambda old: old.update(texts))
+
+
+def unknown_type(path: Path) -> None:
+    header = json.dumps({"gaze": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(2))
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "foreign": (
+        lambda path: save_file({"a": np.zeros(1)}, path),
+        "not the record of an evaluation: its metadata",
+    ),
     "another version": (
-        lambda file: file.attrs.__setitem__("format", np.bytes_("fpgan evaluation 9")),
-        "its format is",
+        lambda path: save_file({"a": np.zeros(1)}, path, {"fpgan evaluation 9": "{}"}),
+        f"its metadata has no '{FORMAT}'",
     ),
-    "format of numbers": (lambda file: file.attrs.__setitem__("format", np.zeros(3)), "its format is"),
-    "no protocol": (lambda file: file.__delitem__("protocol"), "'protocol' is missing"),
-    "no JSON": (lambda file: put(file, "scores", np.bytes_("{")), "'scores' is not JSON"),
-    "a list": (lambda file: put(file, "scores", np.bytes_("[]")), "'scores' is not a JSON dict"),
-    "no seeds": (lambda file: put(file, "seeds", np.bytes_("[]")), "'seeds' is not a list of numbers"),
-    "odd seeds": (lambda file: put(file, "seeds", np.bytes_('["a"]')), "'seeds' is not a list of numbers"),
-    "text of any length": (
-        lambda file: put(file, "name", "name"),
-        "'name' is object; expected text of fixed",
+    "an earlier version": (
+        lambda path: path.write_bytes(HDF5_SIGNATURE),
+        "made by an earlier version.*evaluate again",
     ),
-    "no gaze": (lambda file: file.__delitem__("gaze"), "'gaze' is missing"),
-    "no group": (lambda file: file.__delitem__("shown"), "no group 'shown'"),
-    "shape": (lambda file: put(file, "head", np.zeros((60, 3))), r"'head' has shape \(60, 3\)"),
-    "length": (lambda file: put(file, "gaze", np.zeros((59, 2))), "expected \\(60, 2\\)"),
-    "type": (lambda file: put(file, "gaze", np.zeros((60, 2), int)), "'gaze' is int64; expected real"),
-    "persons": (lambda file: put(file, "person", np.zeros(60)), "'person' is float64; expected text"),
+    "unknown type": (unknown_type, "not the record of an evaluation"),
+    "no protocol": (
+        lambda path: alter(path, lambda _: None, lambda old: old.pop("protocol")),
+        "'protocol': .* required",
+    ),
+    "no JSON": (
+        lambda path: save_file({"a": np.zeros(1)}, path, {FORMAT: "{"}),
+        "damaged record of an evaluation",
+    ),
+    "deep JSON": (
+        lambda path: save_file({"a": np.zeros(1)}, path, {FORMAT: "[" * 100_000}),
+        "damaged record",
+    ),
+    "no object": (
+        lambda path: save_file({"a": np.zeros(1)}, path, {FORMAT: "[]"}),
+        "its JSON is not an object",
+    ),
+    "a list": (state(scores=[]), "'scores': .* dictionary"),
+    "another text": (state(more=1), "'more': "),
+    "no seeds": (state(seeds=[]), "'seeds': .* at least 1"),
+    "odd seeds": (state(seeds=["a"]), "'seeds/0': .* integer"),
+    "odd persons": (state(person=[["p12"], []]), "'person'"),
+    "a table of persons": (state(person=[["p12"]] * 60), "'person': is not a list of names"),
+    "no gaze": (lambda path: alter(path, lambda old: old.pop("gaze")), "'gaze': .* required"),
+    "shape": (
+        put(head=np.zeros((60, 3), np.float32)),
+        r"'head': is float32 \(60, 3\); expected float32 \(N, 2\)",
+    ),
+    "length": (put(gaze=np.zeros((59, 2), np.float32)), "'gaze' has 59 rows; expected 60"),
+    "type": (put(gaze=np.zeros((60, 2), int)), "'gaze': is int64 .*; expected float32"),
+    "persons": (state(person=["p12"]), "'gaze' has 60 rows; expected 1"),
     "seeds of a protocol": (
-        lambda file: put(file, "estimates/forward", np.zeros((3, 60, 2))),
-        "'estimates/forward' is of 3 seeds, not of 2",
+        put(estimates__forward=np.zeros((3, 60, 2), np.float32)),
+        "'estimates/forward' has 3 rows; expected 2",
+    ),
+    "eyes of a protocol": (
+        put(estimates__forward=np.zeros((2, 59, 2), np.float32)),
+        "'estimates/forward of every seed' has 59 rows; expected 60",
     ),
     "not finite": (
-        lambda file: put(file, "estimates/forward", np.full((2, 60, 2), np.nan)),
-        "'estimates/forward' holds angles that are not finite",
+        put(estimates__forward=np.full((2, 60, 2), np.nan, np.float32)),
+        "'estimates/forward': holds angles that are not finite",
     ),
-    "rows": (lambda file: put(file, "shown/s2r/gaze", np.zeros((2, 2))), "'shown/s2r/gaze' has shape"),
-    "pictures": (lambda file: put(file, "shown/s2r/source", np.zeros((3, 20, 32))), "expected bytes"),
-    "link": (lambda file: file.__setitem__("estimates/more", h5py.ExternalLink("a", "b")), "is a link"),
-    "unwritten": (
-        lambda file: file.__delitem__("gaze") or file.create_dataset("gaze", (60, 2), "f4"),
-        "'gaze' was never written",
-    ),
+    "rows": (put(shown__s2r__gaze=np.zeros((2, 2), np.float32)), "'shown/s2r/gaze' has 2 rows; expected 3"),
+    "pictures": (put(shown__s2r__source=np.zeros((3, 20, 32))), "'shown/s2r/source': is float64"),
+    "channels": (put(shown__s2r__source=np.zeros((3, 20, 32, 4), np.uint8)), "'shown/s2r/source': is uint8"),
+    "half shown": (lambda path: alter(path, lambda old: old.pop("shown/s2r/gaze")), "'shown/s2r/gaze'"),
+    "more shown": (put(shown__s2r__more=np.zeros(3)), "'shown/s2r/more'"),
 }
-
-
-def put(file: h5py.File, name: str, values: np.ndarray) -> None:
-    del file[name]
-    file[name] = values
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_wrong_records_are_named_with_what_is_wrong(tmp_path: Path, damage: str) -> None:
-    path = tmp_path / "mine.h5"
+    path = tmp_path / "mine.safetensors"
     save_evaluation(path, evaluate())
     spoil, message = DAMAGES[damage]
-    with h5py.File(path, "a") as file:
-        spoil(file)
+    spoil(path)
     with pytest.raises(InputError, match=message) as error:
         load_evaluation(path)
     assert str(path) in str(error.value)
 
 
+def test_records_keep_the_order_of_protocols_and_those_of_other_versions(tmp_path: Path) -> None:
+    evaluation = evaluate()
+    estimates = {"zeta": evaluation.estimates["forward"]} | evaluation.estimates
+    save_evaluation(tmp_path / "a", replace(evaluation, estimates=estimates))
+    assert list(load_evaluation(tmp_path / "a").estimates) == [*evaluation.estimates, "zeta"]
+
+
 def test_broken_off_files_are_refused_wherever_they_break_off(tmp_path: Path) -> None:
-    path = tmp_path / "mine.h5"
+    path = tmp_path / "mine.safetensors"
     save_evaluation(path, evaluate())
     content = path.read_bytes()
     for length in np.linspace(0, len(content) - 1, 30).astype(int):
         path.write_bytes(content[:length])
-        with pytest.raises(InputError, match=r"mine\.h5"):
+        with pytest.raises(InputError, match=r"mine\.safetensors"):
             load_evaluation(path)
 
 
 def test_changed_bytes_are_read_or_refused(tmp_path: Path) -> None:
-    path = tmp_path / "mine.h5"
+    path = tmp_path / "mine.safetensors"
     save_evaluation(path, evaluate())
     content, random = path.read_bytes(), np.random.default_rng(0)
     refused = 0
@@ -298,7 +361,7 @@ def test_sheets_are_left_out_where_eyes_differ() -> None:
     assert found.shown == {}
     assert found.omitted == [
         "No sheet for s2r: other, third shows other eyes than default.",
-        "No sheet for r2s: third shows no eyes of it.",
+        "No sheet for r2s: third shows no eyes.",
     ]
 
 
@@ -345,7 +408,8 @@ def test_the_page_needs_nothing_else_and_escapes_what_others_wrote() -> None:
         params={nasty: nasty},
         scores={"preservation": {}},
     )
-    page = Page(comparison_page(compared(evaluate(), other), {"s2r": b"png"}, arrows=True, landmarks=False))
+    sheets = {Direction.S2R: b"png"}
+    page = Page(comparison_page(compared(evaluate(), other), sheets, arrows=True, landmarks=False))
     assert page.tags.isdisjoint({"script", "link", "iframe", "object"})
     assert page.links == ["data:image/png;base64,cG5n"]
     assert "@import" not in page.text
@@ -384,7 +448,7 @@ def run_evaluation(evaluation: Evaluation, inputs: dict[str, Path], *, fail: boo
     def work(stage: Stage) -> None:
         stage.run.tag("evaluation.name", evaluation.name)
         stage.run.tag("evaluation.seeds", ", ".join(map(str, evaluation.seeds)))
-        save_evaluation(stage.results / "evaluation.h5", evaluation)
+        save_evaluation(stage.results / "evaluation.safetensors", evaluation)
         if fail:
             raise FloatingPointError
 
@@ -411,10 +475,10 @@ def say(*names: str) -> str:
 def test_files_are_compared_by_the_command(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save_evaluation(project / "a.h5", evaluate())
-    save_evaluation(project / "b.h5", evaluate("größer <b>", radians=0.05))
+    save_evaluation(project / "a.safetensors", evaluate())
+    save_evaluation(project / "b.safetensors", evaluate("größer <b>", radians=0.05))
     command = [sys.executable, "-c", "from fpgan.cli import main; main()"]
-    arguments = ["compare", "a.h5", "b.h5", "--out", "out", "--landmarks"]
+    arguments = ["compare", "a.safetensors", "b.safetensors", "--out", "out", "--landmarks"]
     ended = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "Gaze error, degrees" in ended.stdout
@@ -434,7 +498,7 @@ def test_files_are_compared_by_the_command(
     logged = client.search_runs(["1"])
     assert [found.data.tags["stage"] for found in logged] == ["compare"]
     assert {file.path for file in client.list_artifacts(logged[0].info.run_id)} == files
-    monkeypatch.setattr(sys, "argv", ["fpgan", "compare", "a.h5"])
+    monkeypatch.setattr(sys, "argv", ["fpgan", "compare", "a.safetensors"])
     with pytest.raises(SystemExit) as one:
         main()
     assert one.value.code == 2
@@ -487,13 +551,13 @@ def test_what_cannot_be_compared_is_refused_in_words(project: Path) -> None:
         ("nothing", "not found"),
         ("123abc", "not found"),
         ("abc", "not found"),
-        ("no/file.h5", "not found"),
+        ("no/file.safetensors", "not found"),
     ):
         with pytest.raises(InputError, match=message) as error:
             say(first, name)
         assert re.search(rf"{first}  \d{{4}}-\d\d-\d\d \d\d:\d\d  of <name>  seeds 3, 4", str(error.value))
     empty = run("evaluate", {"prepared": Path("prepare/file")}, write)
-    with pytest.raises(InputError, match=r"holds no evaluation\.h5"):
+    with pytest.raises(InputError, match=r"has no evaluation\.safetensors"):
         say(first, empty)
     client.delete_run(first)
     with pytest.raises(InputError, match="was deleted"):
@@ -550,14 +614,16 @@ def test_revisions_are_read_from_git_and_the_cache(project: Path, monkeypatch: p
     call("git", "commit", "-qm", "old")
     call("git", "tag", "old")
     save_evaluation(EVALUATION, evaluate("new"))
-    save_evaluation(inner / "elsewhere.h5", evaluate("elsewhere"))
-    report = say("old", "elsewhere.h5")
+    save_evaluation(inner / "elsewhere.safetensors", evaluate("elsewhere"))
+    report = say("old", "elsewhere.safetensors")
     assert "elsewhere, backward, against old" in report
     page = Page(Path("results/compare/report.html").read_text()).text
     commit = subprocess.run(["git", "rev-parse", "old"], capture_output=True, text=True, check=True).stdout
     assert commit[:12] in page
     assert made[:12] in page
-    with pytest.raises(InputError, match=r"empty: that revision has no results/evaluate/evaluation\.h5"):
+    with pytest.raises(
+        InputError, match=r"empty: that revision has no results/evaluate/evaluation\.safetensors"
+    ):
         say("old", "empty")
     for cached in (inner / ".dvc/cache/files").rglob("*"):
         if cached.is_file():

@@ -64,7 +64,7 @@ def test_maps_by_head_pose_say_how_many_eyes_have_none() -> None:
 
 @pytest.mark.parametrize(("persons", "eyes"), [(1, 30), (3, 30), (4, 1), (15, 3)])
 def test_every_person_and_all_of_them_have_a_place(tmp_path: Path, persons: int, eyes: int) -> None:
-    estimates = made_up(persons=persons, eyes=eyes) | {"something new": made_up(1, persons, eyes)["forward"]}
+    estimates = made_up(persons=persons, eyes=eyes) | {"backward": made_up(1, persons, eyes)["forward"]}
     figure = person_errors(estimates)
     figure.savefig(tmp_path / "persons.png")
     axes = figure.axes[0]

@@ -113,7 +113,7 @@ def test_evaluation_holds_every_protocol(project: Path) -> None:
     ):
         assert f"results/evaluate/figures/{name}.png" in text
         assert (project / f"results/evaluate/figures/{name}.png").stat().st_size > 5000
-    evaluation = load_evaluation(project / "results/evaluate/evaluation.h5")
+    evaluation = load_evaluation(project / "results/evaluate/evaluation.safetensors")
     assert set(evaluation.estimates) == set(errors) - {"mean_gaze_synthetic", "synthetic"}
     assert evaluation.estimates["both"].shape == (1, 24, 2)
 
@@ -201,7 +201,7 @@ def test_the_users_own_data_needs_no_gaze_labels(project: Path, monkeypatch: pyt
     (project / "params.yaml").write_text(text)
     scores = json.loads((project / "results/evaluate/metrics.json").read_text())
     assert set(scores["gaze_error_degrees"]) == {"mean_gaze_synthetic", "synthetic"}
-    without_labels = {name for name, protocol in PROTOCOLS.items() if protocol.tested_on == "R"}
+    without_labels = {name for name, protocol in PROTOCOLS.items() if protocol.on_real}
     too_few = {"quality_s2r", "quality_r2s"}
     assert set(scores["skipped"]) == without_labels | too_few
     assert scores["preservation"]["r2s"]["gaze_drift_degrees"] > 0

@@ -25,6 +25,7 @@ from fpgan.commands.use_preset import use_preset
 from fpgan.comparison.persons import pool
 from fpgan.config import adapted_to, leave_out, load_params
 from fpgan.data.eye_set import save_eyes
+from fpgan.domains import Direction, TrainedOn
 from fpgan.errors import InputError
 from fpgan.evaluation.record import Evaluation, load_evaluation, save_evaluation
 from fpgan.evaluation.statistics import mean_interval
@@ -133,12 +134,15 @@ def test_stages_depend_on_what_their_commands_read_and_declare_what_they_write(g
                 for stage in (gan, translate, *gaze):
                     assert stage.cmd.endswith(f" {option} --seed {seed}")
                 assert graph.files(gan.deps) == texts(
-                    ADAPTED, PREPARED_REAL, trial.gaze_net("adapted"), trial.landmark_net
+                    ADAPTED, PREPARED_REAL, trial.gaze_net(TrainedOn.ADAPTED), trial.landmark_net
                 )
-                assert texts(trial.generator("s2r"), trial.generator("r2s")) <= graph.files(gan.outs)
-                assert graph.files(translate.deps) == texts(ADAPTED, trial.generator("s2r"))
-                assert texts(trial.translated("s2r")) <= graph.files(translate.outs)
-                sources = {"translated": trial.translated("s2r"), "real": PREPARED_REAL}
+                assert texts(*map(trial.generator, Direction)) <= graph.files(gan.outs)
+                assert graph.files(translate.deps) == texts(ADAPTED, trial.generator(Direction.S2R))
+                assert texts(trial.translated(Direction.S2R)) <= graph.files(translate.outs)
+                sources = {
+                    TrainedOn.TRANSLATED: trial.translated(Direction.S2R),
+                    TrainedOn.REAL: PREPARED_REAL,
+                }
                 for (kind, source), stage in zip(sources.items(), gaze, strict=False):
                     assert f" --on {kind} " in stage.cmd
                     assert graph.files(stage.deps) == texts(source)
@@ -244,7 +248,7 @@ def test_both_pipelines_run_to_their_tables(project: Path) -> None:
     assert set(ablation["strong"]["gaze_error_degrees"]) >= {"no_adaptation", "forward", "backward"}
     scores = json.loads((project / "results/cross_person/metrics.json").read_text())
     assert scores["gaze_error_degrees"]["real_bound"]["eyes"] == 12
-    left_out = load_evaluation(project / "results/cross_person/evaluate/p00/evaluation.h5")
+    left_out = load_evaluation(project / "results/cross_person/evaluate/p00/evaluation.safetensors")
     assert set(left_out.person) == {"p00"}
     assert left_out.name == "cross_person/p00"
     assert left_out.params["split"]["validation_persons"] == []
@@ -281,7 +285,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -
 def record(branch: Branch, evaluation: Evaluation) -> None:
     """Writes an evaluation where the branch's is, as made by a run named after the branch."""
     results = branch.results("evaluate")
-    save_evaluation(results / "evaluation.h5", replace(evaluation, name=branch.name))
+    save_evaluation(results / "evaluation.safetensors", replace(evaluation, name=branch.name))
     (results / "run.json").write_text(
         json.dumps({"run_id": f"run-{branch.folder.name}", "stage": "evaluate"})
     )
@@ -408,7 +412,7 @@ def test_what_the_ablation_cannot_do_is_said(folder: Path) -> None:
     with pytest.raises(InputError, match="ablation: names no variant"):
         ablation_stage(Params())
     record_variants()
-    Branch("gaze").results("evaluate").joinpath("evaluation.h5").unlink()
+    Branch("gaze").results("evaluate").joinpath("evaluation.safetensors").unlink()
     with pytest.raises(
         InputError, match=rf"ablation/evaluate: no evaluation of gaze; `dvc repro {ABLATION}`"
     ) as error:
@@ -540,7 +544,7 @@ def test_protocols_that_somebody_lacks_are_not_those_of_all(folder: Path) -> Non
 
 def test_it_is_said_whose_unlabelled_pictures_the_synthetic_eyes_were_adapted_to(folder: Path) -> None:
     record_persons(*(of_person(i) for i in range(3)))
-    sentence = "adapted S were estimated from unlabelled pictures, those of p00, p01 among them."
+    sentence = "adapted S were estimated from unlabelled pictures, including those of p00, p01."
     assert sentence in " ".join(cross_person_stage(LEFT_OUT).split())  # p12 is tested on by default
     assert sentence not in " ".join(cross_person_stage(without_adaptation(LEFT_OUT)).split())
     assert adapted_to(LEFT_OUT, leave_out(LEFT_OUT, "p12").split.test_persons) == []

@@ -68,7 +68,7 @@ def clone(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(pristine, folder, symlinks=True)
     shutil.copytree(folder / "data/sample/UnityEyes", folder / "data/raw/UnityEyes")
     shutil.copy(folder / "data/prepared/real/eyes.h5", folder / "my_real_eyes.h5")
-    shutil.copy(folder / "results/evaluate/evaluation.h5", folder / "other.h5")
+    shutil.copy(folder / "results/evaluate/evaluation.safetensors", folder / "other.safetensors")
     (folder / "my_eyes").mkdir()
     for number, picture in enumerate(load_eyes(folder / "my_real_eyes.h5").image[:3]):
         cv2.imwrite(str(folder / "my_eyes" / f"{number}.png"), picture)
@@ -84,7 +84,7 @@ def test_the_texts_name_commands() -> None:
 def test_a_command_runs(line: str, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(clone)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
-    line = line.replace("RUN RUN", "results/evaluate/evaluation.h5 other.h5")
+    line = line.replace("RUN RUN", "results/evaluate/evaluation.safetensors other.safetensors")
     line = line.replace("steps=800", "steps=8")
     program, *arguments = shlex.split(line)
     if program == "fpgan":

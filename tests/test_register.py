@@ -37,6 +37,7 @@ from fpgan.deployment.candidates import find_candidates
 from fpgan.deployment.champion import Measured, judge
 from fpgan.deployment.formats import write_network
 from fpgan.deployment.served_eyes import InvalidEyes, ServedNetwork
+from fpgan.domains import Direction, TrainedOn
 from fpgan.errors import InputError
 from fpgan.evaluation.record import load_evaluation, save_evaluation
 from fpgan.layout import EVALUATION, REGISTERED, Branch, Trial
@@ -152,7 +153,7 @@ def test_pt2_and_safetensors_answer_as_the_network_does(tmp_path: Path) -> None:
     [
         (["eyes.h5", "out.onnx", "--format", "onnx"], "eyes.h5: is an eye set, not a model"),
         (["G.safetensors", "out"], "G.safetensors: is a model, not an eye set"),
-        (["G.safetensors", "eyes.h5", "--format", "onnx"], "eyes.h5: is there already"),
+        (["G.safetensors", "eyes.h5", "--format", "onnx"], "eyes.h5: exists already"),
         (["absent.safetensors", "out.onnx", "--format", "onnx"], "absent.safetensors: no such model"),
         (["params.yaml", "out.pt2", "--format", "pt2"], "params.yaml: not a readable model"),
         (
@@ -214,9 +215,9 @@ def project(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iter
         torch.manual_seed(0)
         landmarks = {"channels": 1, "modules": 1, "features": 4}
         for trial in (Trial(Branch(), seed) for seed in SEEDS):
-            for kind in ("synthetic", "adapted", "translated", "real"):
+            for kind in TrainedOn:
                 save_network(trial.gaze_net(kind), GazeNet(**GAZE), GAZE)
-            for direction in ("s2r", "r2s"):
+            for direction in Direction:
                 save_network(trial.generator(direction), Generator(**GENERATOR), GENERATOR)
             save_network(trial.landmark_net, LandmarkNet(**landmarks), landmarks)
         data = {"unityeyes": "data/sample/UnityEyes", "mpiifacegaze": "data/sample/MPIIFaceGaze"}
@@ -373,7 +374,7 @@ def post(address: str, content: Any) -> tuple[int, dict[str, Any]]:
 def test_a_served_translator_answers_to_batches_of_eyes(served: str, params: Params) -> None:
     version = champion("fpgan-s2r")
     assert version
-    weights = Trial(Branch(), int(version.tags["seed"])).generator("s2r")
+    weights = Trial(Branch(), int(version.tags["seed"])).generator(Direction.S2R)
     eyes = load_eyes(Path("data/adapted/eyes.h5"), equalized=False).image
     for count in (1, 5):
         status, reply = post(served, {"inputs": eyes[:count].tolist()})

@@ -10,7 +10,7 @@ from estimating import made_up
 
 from fpgan.errors import InputError
 from fpgan.evaluation.evaluation_report import evaluation_report
-from fpgan.evaluation.protocols import PROTOCOLS, Conditions, describe, describe_all
+from fpgan.evaluation.protocols import PROTOCOLS, Conditions, describe_all
 from fpgan.evaluation.summary import summarize
 
 QUALITY = {
@@ -69,7 +69,7 @@ def test_the_report_shows_errors_comparisons_and_what_was_skipped(tmp_path: Path
     (tmp_path / "metrics.json").write_text(json.dumps(scores))
     (tmp_path / "gaze_errors.png").touch()
     text = evaluation_report(tmp_path / "metrics.json")
-    row = next(line for line in text.splitlines() if "trained on translated adapted S" in line)
+    row = next(line for line in text.splitlines() if "trained on adapted S translated" in line)
     forward = scores["gaze_error_degrees"]["forward"]
     for key in ("mean", "low", "high", "median", "spread"):
         assert f"{forward[key]:.2f}" in row
@@ -83,7 +83,7 @@ def test_the_report_shows_errors_comparisons_and_what_was_skipped(tmp_path: Path
         f"forward: {scores['against_no_adaptation']['forward']['verdict']}",
         "over seeds",
         "0.81 before, 0.32 after (0.21 within",
-        "takes 13% for it",
+        "takes 13% for target eyes",
     ):
         assert part in flat
     with pytest.raises(InputError, match="dvc repro"):
@@ -101,25 +101,38 @@ def conditions(**changes: Any) -> Conditions:
     return Conditions(real, eyes.select(slice(0, 5)), "both", ["p10", "p11"], False)._replace(**changes)
 
 
-def test_every_number_says_how_it_came_about() -> None:
-    for name, protocol in PROTOCOLS.items():
-        words = describe(name, conditions())
-        assert protocol.meaning in words
-        assert "32 x 20 pixels, grey" in words
-        if protocol.tested_on == "S":
-            assert "5 eyes kept apart" in words
-            assert "p12" not in words
-        else:
-            assert "12 labelled eyes (both eyes, 32 x 20 pixels, grey) of 2 persons: p12, p13" in words
-            assert "Nothing was chosen on test persons" in words
-            assert "on S and on validation persons (p10, p11)" in words
-            assert ("were not seen" in words) == protocol.translates
+def test_every_protocol_says_how_it_came_about() -> None:
+    meanings = {name: protocol.meaning for name, protocol in PROTOCOLS.items()}
+    assert meanings["mean_gaze"] == "always the mean gaze, tested on R"
+    assert meanings["forward"] == "trained on adapted S translated to R, tested on R"
+    assert meanings["backward"] == "trained on adapted S, tested on R translated to S"
+    assert meanings["both"] == "forward and backward averaged"
+    assert {name for name, protocol in PROTOCOLS.items() if protocol.uses_real_labels} == {
+        "mean_gaze",
+        "real_bound",
+    }
+    translators = {name: protocol.translators for name, protocol in PROTOCOLS.items() if protocol.translators}
+    assert translators == {"forward": {"s2r"}, "backward": {"r2s"}, "both": {"s2r", "r2s"}}
 
 
 def test_what_all_numbers_have_in_common() -> None:
+    words = describe_all(conditions())
+    for part in (
+        "12 labelled eyes (both eyes, 32 x 20 pixels, grey) of 2 persons: p12, p13",
+        "Nothing was chosen on test persons",
+        "on S and on validation persons (p10, p11)",
+        "trained without pictures of the test persons",
+        "5 eyes kept apart (32 x 20 pixels, grey)",
+    ):
+        assert part in words
     words = describe_all(conditions(eye="evaluated", validation_persons=[], test_pictures_seen=True))
-    for part in ("the evaluated eye", "training eyes set aside", "pictures were seen, unlabelled", "5 eyes"):
+    for part in (
+        "the evaluated eye",
+        "training eyes set aside",
+        "trained on pictures of the test persons too, without labels",
+        "5 eyes",
+    ):
         assert part in words
     nobody = conditions(real=conditions().real.select(slice(0, 0)))
     assert "no gaze labels" in describe_all(nobody)
-    assert "as the set has them" in describe_all(conditions(eye=None))
+    assert "as in the given set" in describe_all(conditions(eye=None))

@@ -115,7 +115,7 @@ def test_one_person_is_resampled_by_eyes_and_says_so() -> None:
     assert (interval.high - interval.low) / 2 == pytest.approx(1.96 * 2 / 20, rel=0.15)
     found = compare(one, erring(errors + 1, people(1, 400)))
     assert found.over == "eyes"
-    assert "One person says nothing of others." in found.caveats
+    assert "One person says nothing about others." in found.caveats
     assert mean_interval(erring(np.ones((1, 4)), people(2, 2))).over == "persons"
 
 

@@ -1,18 +1,15 @@
-"""Evaluations side by side: finds them, compares them, writes and logs the report."""
+"""Compares evaluations: finds them, writes the report and logs it."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from matplotlib.figure import Figure
-
 from fpgan.comparison.comparison_report import comparison_csv, comparison_page, comparison_text
 from fpgan.comparison.find_evaluations import FoundEvaluation, find_evaluation
-from fpgan.comparison.sheet import comparison_sheet
-from fpgan.comparison.side_by_side import ComparedRun, Comparison, compare
+from fpgan.comparison.sheet import draw_sheets
+from fpgan.comparison.side_by_side import ComparedRun, compare
 from fpgan.errors import InputError
 from fpgan.params import Params
 from fpgan.runs.headline import DOT, command_tags
@@ -23,9 +20,9 @@ from fpgan.wording import SHORT_ID
 def compare_evaluations(
     given: Sequence[str], params: Params, output: Path, *, arrows: bool, landmarks: bool
 ) -> str:
-    """Writes report.html, table.csv and a sheet a direction, logs them as a run; returns the report as text.
+    """Writes report.html, table.csv and one sheet per direction, logs them; returns the report as text.
 
-    Raises InputError when one of the evaluations is not found, two are the same, or they cannot be compared.
+    Raises InputError if an evaluation is not found, if two are the same, or if they cannot be compared.
     """
     if len(given) < 2:
         raise InputError("a comparison needs two evaluations or more")
@@ -50,23 +47,6 @@ def compare_evaluations(
     return f"{comparison_text(comparison)}\n\nWritten: {', '.join(map(str, written))}"
 
 
-def draw_sheets(comparison: Comparison, *, arrows: bool, landmarks: bool) -> dict[str, bytes]:
-    """PNG files with the same eyes of all runs, by direction."""
-    labels = [run.label for run in comparison.runs]
-    return {
-        direction: _png(
-            comparison_sheet(dict(zip(labels, shown, strict=True)), arrows=arrows, landmarks=landmarks)
-        )
-        for direction, shown in comparison.shown.items()
-    }
-
-
-def _png(figure: Figure) -> bytes:
-    file = BytesIO()
-    figure.savefig(file, format="png")
-    return file.getvalue()
-
-
 def _subfolder(folder: Path, number: int) -> Path:
     path = folder / str(number)
     path.mkdir()
@@ -74,28 +54,16 @@ def _subfolder(folder: Path, number: int) -> Path:
 
 
 def _compared(found: Sequence[FoundEvaluation]) -> list[ComparedRun]:
-    """The runs with labels that tell them apart: their names, or, of those of one name, the id besides."""
+    """The runs with unique labels: their names, with the run id if several have the same name."""
     ids = Counter(each.run_id or each.given for each in found)
     for each in found:
         if ids[each.run_id or each.given] > 1:
-            raise InputError(f"{each.given}: is given twice, or is the same run as another")
+            raise InputError(f"{each.given}: is given twice, or is the same run as another one")
     names = Counter(each.evaluation.name for each in found)
     return [
-        compared_run(_label(each) if names[each.evaluation.name] > 1 else each.evaluation.name, each)
+        each.labelled(_label(each) if names[each.evaluation.name] > 1 else each.evaluation.name)
         for each in found
     ]
-
-
-def compared_run(label: str, found: FoundEvaluation) -> ComparedRun:
-    """A found evaluation under the label that tells it from others."""
-    return ComparedRun(
-        label,
-        found.evaluation,
-        found.given,
-        found.run_id,
-        found.commit,
-        f"{found.run.started:%Y-%m-%d %H:%M}" if found.run else None,
-    )
 
 
 def _label(found: FoundEvaluation) -> str:
@@ -103,7 +71,7 @@ def _label(found: FoundEvaluation) -> str:
 
 
 def _log(runs: Sequence[ComparedRun], params: Params, written: Sequence[Path]) -> None:
-    """An MLflow run that holds the report and is tagged with the runs compared."""
+    """Logs an MLflow run with the report, tagged with the compared runs."""
     named = {f"run.{i}": f"{run.label}: {run.run_id or run.source}" for i, run in enumerate(runs, start=1)}
     with open_run(
         DOT.join(["compare", *(run.label for run in runs)]),
@@ -113,7 +81,7 @@ def _log(runs: Sequence[ComparedRun], params: Params, written: Sequence[Path]) -
         tags={"stage": "compare"}
         | command_tags()
         | {f"upstream.{i}": run.run_id for i, run in enumerate(runs, start=1) if run.run_id},
-        description="Evaluations side by side.",
+        description="Comparison of evaluations.",
         key="compare-" + hashlib.sha256("\n".join(named.values()).encode()).hexdigest()[:16],
         resume=None,
     ) as run:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fpgan.device import default_device
+from fpgan.domains import TrainedOn
 from fpgan.layout import Branch, Trial
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.weights import load_network
@@ -13,7 +14,7 @@ from fpgan.progress import progress_bar
 
 def estimate_gaze(params: Params, source: Path, output: Path, model: Path | None, *, flip: bool) -> str:
     """Estimates gaze in a folder of pictures, by default with the first estimator for real eyes."""
-    weights = model or Trial(Branch(), params.seeds[0]).gaze_net("translated")
+    weights = model or Trial(Branch(), params.seeds[0]).gaze_net(TrainedOn.TRANSLATED)
     network = load_network(weights, GazeNet)
     # Not validated: a network may be of a size that the pipeline does not offer.
     shape = EyePicture.model_construct(

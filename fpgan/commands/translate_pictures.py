@@ -1,9 +1,9 @@
 """The command that translates a folder of a user's own pictures."""
 
 from pathlib import Path
-from typing import Literal
 
 from fpgan.device import default_device
+from fpgan.domains import Direction
 from fpgan.errors import InputError
 from fpgan.layout import Branch, Trial
 from fpgan.networks.generator import Generator
@@ -17,7 +17,7 @@ def translate_pictures(
     params: Params,
     source: Path,
     output: Path,
-    direction: Literal["s2r", "r2s"],
+    direction: Direction,
     model: Path | None,
     *,
     flip: bool,

@@ -1,28 +1,26 @@
 """A comparison as one HTML page, as a CSV table, and as text for the console."""
 
 import base64
-import csv
 import textwrap
-from collections.abc import Sequence
-from io import StringIO
+from collections.abc import Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from rich.console import Console
 from rich.table import Table
 
-from fpgan.comparison.side_by_side import REFERENCES, Comparison, MeanError, best_protocol, table
+from fpgan.comparison.side_by_side import Comparison, MeanError, best_protocol, is_reference, table
+from fpgan.domains import Direction
 from fpgan.evaluation.protocols import PROTOCOLS
-from fpgan.wording import spaced
+from fpgan.evaluation.tables import console_text, rows_csv
+from fpgan.wording import spaced, with_spread
 
 WIDTH = 100  # characters of the console's text
 MOST_NAMED = 3  # runs, in the title
-DIRECTIONS = {"s2r": "synthetic to real", "r2s": "real to synthetic"}
 
 
 def comparison_page(
-    comparison: Comparison, sheets: dict[str, bytes], *, arrows: bool, landmarks: bool
+    comparison: Comparison, sheets: Mapping[Direction, bytes], *, arrows: bool, landmarks: bool
 ) -> str:
-    """The page, self-contained; `sheets` are PNG files by direction, in which is drawn what is said."""
+    """The self-contained page; `sheets` are PNG files, drawn with or without arrows and landmarks."""
     environment = Environment(
         loader=PackageLoader("fpgan.comparison", "."),
         autoescape=True,
@@ -37,7 +35,7 @@ def comparison_page(
         protocols={
             name: PROTOCOLS[name].meaning if name in PROTOCOLS else "" for name in comparison.protocols
         },
-        references=REFERENCES,
+        references=list(filter(is_reference, comparison.protocols)),
         caveats=caveats(comparison),
         bests=[best_protocol(errors) for errors in comparison.errors],
         preserved=(preserved := _preserved(comparison)),
@@ -45,7 +43,7 @@ def comparison_page(
         one_protocol=len({run.evaluation.protocol for run in comparison.runs}) == 1,
         uncertainty=uncertainty(comparison),
         sheets={
-            direction: (DIRECTIONS[direction], base64.b64encode(sheet).decode())
+            direction: (direction.meaning, base64.b64encode(sheet).decode())
             for direction, sheet in sheets.items()
         },
         arrows=arrows,
@@ -55,17 +53,8 @@ def comparison_page(
 
 
 def comparison_csv(comparison: Comparison) -> str:
-    """The table as CSV, a row a run."""
+    """The table as CSV, with one row per run."""
     return rows_csv(table(comparison))
-
-
-def rows_csv(rows: Sequence[dict[str, str]]) -> str:
-    """Rows as CSV, with the columns of all."""
-    file = StringIO()
-    writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)), restval="")
-    writer.writeheader()
-    writer.writerows(rows)
-    return file.getvalue()
 
 
 def comparison_text(comparison: Comparison) -> str:
@@ -80,13 +69,9 @@ def comparison_text(comparison: Comparison) -> str:
             for protocol in comparison.protocols
         ]
         shown.add_row(run.label, *cells)
-    console = Console(width=WIDTH, markup=False, highlight=False)
-    with console.capture() as captured:
-        if comparison.protocols:
-            console.print(shown)
-        else:
-            console.print("No gaze errors: the real test eyes have no labels.")
-    lines = [captured.get().rstrip("\n"), *textwrap.wrap(uncertainty(comparison), WIDTH), ""]
+    nothing = "No gaze errors: the real test eyes have no labels."
+    errors_text = console_text(shown if comparison.protocols else nothing, width=WIDTH)
+    lines = [errors_text, *textwrap.wrap(uncertainty(comparison), WIDTH), ""]
     for test in comparison.tests:
         lines += textwrap.wrap(
             f"{test.run}, {spaced(test.protocol)}, against {test.first}, {spaced(test.first_protocol)}"
@@ -100,12 +85,12 @@ def comparison_text(comparison: Comparison) -> str:
 
 
 def caveats(comparison: Comparison) -> list[str]:
-    """What the tests rest on, each sentence once."""
+    """Limits of the tests, each sentence once."""
     return list(dict.fromkeys(caveat for test in comparison.tests for caveat in test.found.caveats))
 
 
 def left_out(comparison: Comparison) -> list[str]:
-    """What is not in the comparison and why, in sentences."""
+    """Sentences that name everything left out of the comparison, with the reason."""
     return comparison.omitted + [
         f"{run.label}, {spaced(protocol)}: {reason}."
         for run in comparison.runs
@@ -114,13 +99,13 @@ def left_out(comparison: Comparison) -> list[str]:
 
 
 def uncertainty(comparison: Comparison) -> str:
-    """What the intervals are over, in words."""
+    """How spread and intervals were computed, in words."""
     if not comparison.persons:
         return ""
     over = f"over {comparison.persons} persons" if comparison.persons > 1 else "over the eyes of one person"
     seeds = min(len(run.evaluation.seeds) for run in comparison.runs)
-    noise = " Of a run of one seed the noise of training is not in them." if seeds == 1 else ""
-    return f"After ± the standard deviation over seeds; below the 95 % interval, {over} and seeds.{noise}"
+    noise = " With one seed the intervals leave out the noise of training." if seeds == 1 else ""
+    return f"After ±: standard deviation over seeds. Below: 95 % interval {over} and seeds.{noise}"
 
 
 def _title(comparison: Comparison) -> str:
@@ -131,16 +116,15 @@ def _title(comparison: Comparison) -> str:
 
 
 def mean_error_cell(error: MeanError) -> str:
-    """An error as it is read: mean and spread over seeds, and in a second line the interval."""
-    spread = f" ± {error.spread:.2f}" if error.spread is not None else ""
-    return f"{error.mean:.2f}{spread}\n{error.low:.2f} to {error.high:.2f}"
+    """An error as text: mean and spread over seeds, and the interval on a second line."""
+    return f"{with_spread(error.mean, error.spread)}\n{error.low:.2f} to {error.high:.2f}"
 
 
-def _preserved(comparison: Comparison) -> list[tuple[str, str, dict[str, float]]]:
+def _preserved(comparison: Comparison) -> list[tuple[str, Direction, dict[str, float]]]:
     """Run, direction, and the measures of that direction."""
     rows = []
     for run, kept in zip(comparison.runs, comparison.preservation, strict=True):
-        for direction in DIRECTIONS:
+        for direction in Direction:
             start = f"{direction}/"
             values = {name.removeprefix(start): kept[name] for name in kept if name.startswith(start)}
             if values:

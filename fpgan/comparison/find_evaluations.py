@@ -1,10 +1,11 @@
-"""From what a user calls an evaluation to the evaluation: a file, an MLflow run, or a DVC revision."""
+"""Finds an evaluation by the name that a user gives: a file, an MLflow run, or a DVC revision."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fpgan.comparison.side_by_side import ComparedRun
 from fpgan.errors import InputError
 from fpgan.evaluation.record import Evaluation, load_evaluation
 from fpgan.layout import EVALUATION, Branch
@@ -24,25 +25,30 @@ ENDINGS = {
 
 @dataclass(frozen=True)
 class FoundEvaluation:
-    """An evaluation, and what is known of the run that made it."""
+    """An evaluation, and the run that made it, as far as known."""
 
     given: str
-    """What the user called it."""
+    """As named by the user."""
     path: Path
-    """Of its record."""
+    """The file of its record."""
     evaluation: Evaluation
     run_id: str | None
     commit: str | None
     run: LoggedRun | None
-    """None when the store does not hold it."""
+    """None if the store does not have it."""
+
+    def labelled(self, label: str) -> ComparedRun:
+        """The evaluation under a label that is unique among the compared runs."""
+        started = f"{self.run.started:%Y-%m-%d %H:%M}" if self.run else None
+        return ComparedRun(label, self.evaluation, self.given, self.run_id, self.commit, started)
 
 
 def find_evaluation(given: str, folder: Path) -> FoundEvaluation:
-    """Finds an evaluation; files that must be fetched go to `folder`.
+    """Finds an evaluation; files are downloaded to `folder`.
 
-    An existing file is taken first, then an MLflow run whose id is, or alone begins with, what is given,
-    then a DVC revision. A run of another stage stands for the newest finished evaluation of what it made.
-    Raises InputError when nothing is found, or what is found cannot be compared.
+    `given` is an existing file, or else the id of an MLflow run or its first digits, or else a DVC revision.
+    A run of another stage stands for the newest finished evaluation of its outputs. Raises InputError if
+    nothing is found, or if the evaluation cannot be compared.
     """
     if Path(given).is_file():
         return _from_file(given, Path(given))
@@ -62,13 +68,13 @@ def find_evaluation(given: str, folder: Path) -> FoundEvaluation:
         read_at_revision(EVALUATION.with_name("run.json"), given, folder)
         return _from_file(given, record, commit)
     raise InputError(
-        f"{given}: not found; it is no file, no MLflow run (an id or at least its first 6 digits) and no DVC "
-        f"revision (git tag, branch or commit, or experiment). {_known_evaluations()}"
+        f"{given}: not found; it is neither a file nor an MLflow run (an id or at least its first 6 digits) "
+        f"nor a DVC revision (git tag, branch or commit, or experiment). {_known_evaluations()}"
     )
 
 
 def find_branches(branches: Mapping[str, Branch], pipeline: str) -> dict[str, FoundEvaluation]:
-    """The evaluations of branches, by name; raises InputError that names the missing ones, and the remedy."""
+    """The evaluations of branches, by name; raises InputError with the missing ones and the remedy."""
     paths = {name: branch.results(STAGE) / EVALUATION.name for name, branch in branches.items()}
     missing = [name for name, path in paths.items() if not path.is_file()]
     if missing:
@@ -92,7 +98,9 @@ def _load(given: str, path: Path) -> Evaluation:
     except InputError as error:
         if given == str(path):
             raise
-        raise InputError(f"{given}: {error}") from None  # a fetched file's own path tells the user nothing
+        raise InputError(
+            f"{given}: {error}"
+        ) from None  # the path of a downloaded file means nothing to the user
 
 
 def _from_run(given: str, run: LoggedRun, folder: Path) -> FoundEvaluation:
@@ -108,7 +116,7 @@ def _from_run(given: str, run: LoggedRun, folder: Path) -> FoundEvaluation:
     path = download(evaluated, EVALUATION.name, folder)
     if path is None:
         raise InputError(
-            f"{given}: the run {evaluated.id} ({evaluated.stage}) holds no {EVALUATION.name}; evaluate again"
+            f"{given}: the run {evaluated.id} ({evaluated.stage}) has no {EVALUATION.name}; evaluate again"
         )
     return FoundEvaluation(given, path, _load(given, path), evaluated.id, evaluated.commit, evaluated)
 
@@ -123,7 +131,7 @@ def _finished_evaluations() -> list[LoggedRun]:
 
 
 def _known_evaluations() -> str:
-    """All finished evaluations, in words."""
+    """A list of all finished evaluations, as text."""
     runs = _finished_evaluations()
     if not runs:
         return "No finished evaluation is logged; `dvc repro` makes one."
@@ -132,4 +140,4 @@ def _known_evaluations() -> str:
         f"  seeds {run.tags.get('evaluation.seeds', 'unknown')}"
         for run in runs
     ]
-    return "\n".join(["The evaluations there are:", *lines])
+    return "\n".join(["Known evaluations:", *lines])

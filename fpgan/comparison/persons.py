@@ -1,10 +1,9 @@
-"""Persons left out in turn: their eyes together, and the tables of each and of all."""
+"""Persons left out in turn: their pooled estimates, and tables of each person and of all."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from fpgan.comparison.side_by_side import (
@@ -17,22 +16,21 @@ from fpgan.comparison.side_by_side import (
 )
 from fpgan.errors import InputError
 from fpgan.evaluation.estimates import Estimates
-from fpgan.evaluation.examine import mean_over_seeds
-from fpgan.evaluation.protocols import PROTOCOLS
+from fpgan.evaluation.protocols import BASELINE, PROTOCOLS
 from fpgan.evaluation.record import Evaluation
 from fpgan.evaluation.statistics import compare
-from fpgan.evaluation.summary import BASELINE
-from fpgan.wording import spaced
+from fpgan.evaluation.summary import nested_means
+from fpgan.evaluation.tables import console_text
+from fpgan.wording import spaced, with_spread
 
-WIDTH = 116
 ALL = "all persons"
 
 
 def pool(evaluations: Mapping[str, Evaluation]) -> dict[str, Estimates]:
-    """What estimators say of all persons' eyes, by protocol; each person's are asked of networks of its own.
+    """The estimates on all persons' eyes, by protocol; each person was tested with networks of its own.
 
-    Persons without gaze labels are left out, and protocols that are not known of all others. Raises
-    InputError when nobody has labels, or networks of different seeds were evaluated.
+    Leaves out persons without gaze labels, and protocols that some other person lacks. Raises InputError if
+    nobody has labels, or if networks of different seeds were evaluated.
     """
     labelled = {person: evaluation for person, evaluation in evaluations.items() if evaluation.estimates}
     if not labelled:
@@ -57,7 +55,7 @@ def pool(evaluations: Mapping[str, Evaluation]) -> dict[str, Estimates]:
 
 
 def skipped(evaluations: Mapping[str, Evaluation]) -> dict[str, str]:
-    """Protocols that are not known of a person who has gaze labels, and why."""
+    """Protocols that a person with gaze labels lacks, and why."""
     return {
         protocol: f"{person}: {reason}"
         for person, evaluation in evaluations.items()
@@ -67,20 +65,20 @@ def skipped(evaluations: Mapping[str, Evaluation]) -> dict[str, str]:
 
 
 def mean_over_persons(evaluations: Mapping[str, Evaluation], section: str) -> dict[str, dict[str, Any]]:
-    """A section of metrics.json that describes translation, by direction: the mean of those who have it."""
+    """The mean of a section of metrics.json about translation, by direction, over the persons who have it."""
     found = [evaluation.scores.get(section, {}) for evaluation in evaluations.values()]
     directions = dict.fromkeys(direction for each in found for direction in each)
     return {
-        direction: mean_over_seeds([each[direction] for each in found if direction in each])
+        direction: nested_means([each[direction] for each in found if direction in each])
         for direction in directions
     }
 
 
 def person_rows(evaluations: Mapping[str, Evaluation]) -> list[dict[str, str]]:
-    """A row a person, and one of all, with everything in columns, as for a CSV file.
+    """One row per person and one for all, with everything in columns, as for a CSV file.
 
-    A person's intervals are over that person's eyes, those of all over persons. Differences are from no
-    adaptation.
+    Intervals of a person are over that person's eyes, intervals of all over persons. Differences are from
+    `BASELINE`.
     """
     pooled = pool(evaluations)
     rows = [
@@ -105,7 +103,7 @@ def _columns(estimates: Mapping[str, Estimates]) -> dict[str, str]:
 
 
 def person_text(evaluations: Mapping[str, Evaluation]) -> str:
-    """Mean errors by person and protocol, and those of all."""
+    """Mean errors by person and protocol, and over all persons."""
     pooled = pool(evaluations)
     table = Table(title="Gaze error of the persons left out, degrees", title_justify="left")
     table.add_column("person")
@@ -119,17 +117,11 @@ def person_text(evaluations: Mapping[str, Evaluation]) -> str:
     table.add_section()
     eyes = len(next(iter(pooled.values())).person)
     table.add_row(ALL, str(eyes), *map(_cell, pooled.values()))
-    console = Console(width=WIDTH, markup=False, highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get().rstrip("\n")
+    return console_text(table)
 
 
 def _cell(found: Estimates | None) -> str:
-    if not found:
-        return "-"
-    spread = "" if found.spread is None else f" \N{PLUS-MINUS SIGN} {found.spread:.2f}"
-    return f"{found.mean:.2f}{spread}"
+    return with_spread(found.mean, found.spread) if found else "-"
 
 
 def _listed(seeds: tuple[int, ...]) -> str:

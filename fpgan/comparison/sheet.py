@@ -1,27 +1,41 @@
-"""Sheets of the same eyes as several runs translate them, in the style of FP-GAN's comparison."""
+"""Sheets of the same eyes as translated in several runs, in the style of FP-GAN's comparison."""
 
 import textwrap
+from io import BytesIO
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from fpgan.data.eyes import LANDMARKS
+from fpgan.comparison.side_by_side import Comparison
+from fpgan.data.eyes import LANDMARKS, spread_rows
+from fpgan.domains import Direction
 from fpgan.evaluation.record import Shown
 from fpgan.figures.eye_sheets import draw_eye
 
 ROWS = 8
 COLUMN_INCHES = 1.7
-TITLE_CHARACTERS = 24  # a line of a column's title
+TITLE_CHARACTERS = 24  # in one line of a column's title
+
+
+def draw_sheets(comparison: Comparison, *, arrows: bool, landmarks: bool) -> dict[Direction, bytes]:
+    """A sheet per direction, as PNG files."""
+    labels = [run.label for run in comparison.runs]
+    sheets = {}
+    for direction, shown in comparison.shown.items():
+        figure = comparison_sheet(dict(zip(labels, shown, strict=True)), arrows=arrows, landmarks=landmarks)
+        file = BytesIO()
+        figure.savefig(file, format="png")
+        sheets[direction] = file.getvalue()
+    return sheets
 
 
 def comparison_sheet(runs: dict[str, Shown], *, arrows: bool, landmarks: bool, rows: int = ROWS) -> Figure:
-    """Eyes in the first column, then their translations, a column a run; the runs show the same eyes.
+    """The original eyes in the first column, then one column of translations per run; all show the same eyes.
 
-    Orange arrows are gaze labels, blue ones what the estimator trained on S reads from each picture; dots
-    are the landmarks found in each picture. At most `rows` eyes, spread over those shown, are drawn.
+    Orange arrows are gaze labels, blue arrows the estimates on each picture by the estimator trained on
+    adapted S, dots the landmarks found in it. Draws at most `rows` eyes, spread over the shown ones.
     """
     first = next(iter(runs.values()))
-    chosen = np.linspace(0, len(first.source) - 1, min(rows, len(first.source))).round().astype(int)
+    chosen = spread_rows(len(first.source), rows)
     columns = [("original", first.source, first.gaze_source, first.landmarks_source)] + [
         (label, shown.translation, shown.gaze_translation, shown.landmarks_translation)
         for label, shown in runs.items()

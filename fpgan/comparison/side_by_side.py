@@ -1,4 +1,4 @@
-"""Evaluations against each other: errors with intervals, paired differences, and what they differ in."""
+"""Compares evaluations: errors with intervals, paired differences, differing parameters."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,29 +7,30 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fpgan.domains import Direction
 from fpgan.errors import InputError
 from fpgan.evaluation import statistics
 from fpgan.evaluation.estimates import Estimates
-from fpgan.evaluation.record import DIRECTIONS, Evaluation, Shown
+from fpgan.evaluation.protocols import PROTOCOLS
+from fpgan.evaluation.record import Evaluation, Shown
 from fpgan.nested import flat_numbers, flatten
 
-REFERENCES = ("mean_gaze", "real_bound")  # protocols that say what to compare with, not how well a run does
 ABSENT = "-"
 
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """An evaluation and where it comes from."""
+    """An evaluation and its origin."""
 
     label: str
-    """Its name, as no other compared run is called."""
+    """Its name, unique among the compared runs."""
     evaluation: Evaluation
     source: str
-    """What the user named it by."""
+    """As named by the user."""
     run_id: str | None
     commit: str | None
     started: str | None
-    """Date and time of the run."""
+    """Date and time at which the run started."""
 
 
 class MeanError(NamedTuple):
@@ -37,14 +38,15 @@ class MeanError(NamedTuple):
 
     mean: float
     spread: float | None
-    """Standard deviation of the mean error over seeds; None of a single seed."""
+    """Standard deviation of the mean error over seeds; None with a single seed."""
     low: float
-    """Of the 95 % interval."""
+    """Lower end of the 95 % interval."""
     high: float
+    """Upper end."""
 
 
 class PairedTest(NamedTuple):
-    """A run's error against the first run's, on the same eyes."""
+    """A run's error compared with the first run's, on the same eyes."""
 
     run: str
     protocol: str
@@ -57,7 +59,7 @@ class PairedTest(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that a comparison found; lists and tuples go by run."""
+    """The results of a comparison; lists and tuples have one entry per run."""
 
     runs: list[ComparedRun]
     errors: list[dict[str, MeanError]]
@@ -65,24 +67,24 @@ class Comparison:
     preservation: list[dict[str, float]]
     """By direction and measure, such as "s2r/gaze_drift_degrees"."""
     quality: list[dict[str, float]]
-    """Likewise, such as "s2r/sliced_wasserstein/after"."""
+    """By direction and measure, such as "s2r/sliced_wasserstein/after"."""
     tests: list[PairedTest]
     differing: dict[str, tuple[str, ...]]
-    """Parameters that are not the same in all runs."""
-    shown: dict[str, list[Shown]]
-    """By direction: the same eyes in all runs."""
+    """Values of the parameters that differ between runs."""
+    shown: dict[Direction, list[Shown]]
+    """The same eyes in all runs."""
     omitted: list[str]
-    """In words: what could not be compared, and why."""
+    """Sentences that name everything that could not be compared, with the reason."""
     persons: int
-    """Among the test eyes with labels."""
+    """Number of persons among the test eyes with labels."""
 
     @property
     def protocols(self) -> list[str]:
-        """Of all runs, in their order."""
+        """The protocols of all runs, in their order."""
         return list(dict.fromkeys(name for errors in self.errors for name in errors))
 
     def against_first(self, run: str) -> dict[str, statistics.PairedDifference]:
-        """A run's tests against the first, by the protocols of both."""
+        """A run's tests against the first run, for protocols compared with themselves."""
         return {
             test.protocol: test.found
             for test in self.tests
@@ -91,9 +93,9 @@ class Comparison:
 
 
 def compare(runs: Sequence[ComparedRun]) -> Comparison:
-    """Compares two or more evaluations of the same test eyes.
+    """Compares two or more evaluations on the same test eyes.
 
-    Raises InputError, naming what differs, when their test eyes are not the same.
+    Raises InputError, naming the difference, if their test eyes differ.
     """
     for run in runs[1:]:
         if difference := _test_difference(runs[0].evaluation, run.evaluation):
@@ -115,24 +117,24 @@ def compare(runs: Sequence[ComparedRun]) -> Comparison:
 
 
 def _test_difference(first: Evaluation, other: Evaluation) -> str | None:
-    """In words how the test eyes of two evaluations differ; None when they do not."""
+    """How the test eyes of two evaluations differ, in words; None if they do not."""
     persons = [", ".join(np.unique(each.person).tolist()) or "nobody" for each in (first, other)]
     if persons[0] != persons[1]:
         return f"its persons are {persons[1]}, not {persons[0]}"
     if len(first.person) != len(other.person):
         return f"it has {len(other.person)} eyes with labels, not {len(first.person)}"
     if not np.array_equal(first.person, other.person):
-        return "the eyes are of the same persons in another order or number"
+        return "the same persons have another order or number of eyes"
     for label in ("gaze", "head"):
         if not np.array_equal(getattr(first, label), getattr(other, label), equal_nan=True):
-            return f"the {label} labels are others"
+            return f"the {label} labels differ"
     if first.test_digest != other.test_digest:
-        return "the pictures, or the eyes without labels, are others"
+        return "the pictures, or the eyes without labels, differ"
     return None
 
 
 def recorded_estimates(evaluation: Evaluation) -> dict[str, Estimates]:
-    """By protocol, on real test eyes."""
+    """The estimates on real test eyes, by protocol."""
     return {
         name: Estimates(gaze, evaluation.gaze, evaluation.person)
         for name, gaze in evaluation.estimates.items()
@@ -140,7 +142,7 @@ def recorded_estimates(evaluation: Evaluation) -> dict[str, Estimates]:
 
 
 def mean_errors(estimates: Mapping[str, Estimates]) -> dict[str, MeanError]:
-    """Errors of several protocols."""
+    """The errors of several protocols."""
     intervals = {name: statistics.mean_interval(found) for name, found in estimates.items()}
     return {
         name: MeanError(found.mean, found.spread, intervals[name].low, intervals[name].high)
@@ -153,7 +155,7 @@ def _paired_tests(
     estimates: Sequence[dict[str, Estimates]],
     errors: Sequence[dict[str, MeanError]],
 ) -> list[PairedTest]:
-    """Of every run against the first: the best protocols of both, then every protocol they share."""
+    """Tests of every run against the first: the best protocols of both, then every shared protocol."""
     first, first_best = estimates[0], best_protocol(errors[0])
     tests = []
     for run, own, means in zip(runs[1:], estimates[1:], errors[1:], strict=True):
@@ -169,34 +171,39 @@ def _paired_tests(
                 statistics.compare(own[name], first[first_name]),
             )
             for name, first_name in pairs
-            if name in own and first_name in first and name not in REFERENCES
+            if name in own and first_name in first and not is_reference(name)
         ]
     return tests
 
 
+def is_reference(protocol: str) -> bool:
+    """Whether a protocol, possibly one unknown to this version, is a reference for the others."""
+    return protocol in PROTOCOLS and PROTOCOLS[protocol].uses_real_labels
+
+
 def best_protocol(errors: dict[str, MeanError]) -> str | None:
-    """The protocol of the lowest mean error, those of `REFERENCES` aside; None when there is no other."""
-    own = [name for name in errors if name not in REFERENCES]
+    """The protocol with the lowest mean error, without references; None if there are only references."""
+    own = [name for name in errors if not is_reference(name)]
     return min(own, key=lambda name: errors[name].mean, default=None)
 
 
 def by_direction(scores: dict[str, Any], section: str) -> dict[str, float]:
-    """The numbers of a section of metrics.json that describes translation, by direction and measure."""
+    """The numbers of a section of metrics.json about translation, by direction and measure."""
     return flat_numbers(scores.get(section, {}))
 
 
 def differing_params(params: Sequence[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
-    """Parameters, keys joined by dots, that are not the same everywhere, with the value of each run."""
+    """Parameters that differ between runs, keys joined by dots, with the value in each run."""
     flat = [flatten(each, ".") for each in params]
     names = dict.fromkeys(name for each in flat for name in each)
     values = {name: tuple(str(each.get(name, ABSENT)) for each in flat) for name in names}
     return {name: each for name, each in values.items() if len(set(each)) > 1}
 
 
-def _common_sheets(runs: Sequence[ComparedRun]) -> tuple[dict[str, list[Shown]], list[str]]:
-    """By direction the eyes that all runs show, and in words the directions they do not share."""
+def _common_sheets(runs: Sequence[ComparedRun]) -> tuple[dict[Direction, list[Shown]], list[str]]:
+    """The eyes that all runs show, by direction, and a sentence per direction without common eyes."""
     shown, omitted = {}, []
-    for direction in DIRECTIONS:
+    for direction in Direction:
         found = [run.evaluation.shown.get(direction) for run in runs]
         first, *others = found
         lacking = [run.label for run, each in zip(runs, found, strict=True) if each is None]
@@ -206,7 +213,7 @@ def _common_sheets(runs: Sequence[ComparedRun]) -> tuple[dict[str, list[Shown]],
             if first and other and not np.array_equal(first.source, other.source)
         ]
         if lacking:
-            omitted.append(f"No sheet for {direction}: {', '.join(lacking)} shows no eyes of it.")
+            omitted.append(f"No sheet for {direction}: {', '.join(lacking)} shows no eyes.")
         elif unlike:
             omitted.append(
                 f"No sheet for {direction}: {', '.join(unlike)} shows other eyes than {runs[0].label}."
@@ -217,7 +224,7 @@ def _common_sheets(runs: Sequence[ComparedRun]) -> tuple[dict[str, list[Shown]],
 
 
 def table(comparison: Comparison) -> list[dict[str, str]]:
-    """One row a run with everything in columns, as for a CSV file."""
+    """One row per run with everything in columns, as for a CSV file."""
     return [
         {
             "run": run.label,
@@ -238,7 +245,7 @@ def table(comparison: Comparison) -> list[dict[str, str]]:
 
 
 def error_columns(errors: Mapping[str, MeanError]) -> dict[str, str]:
-    """Errors of protocols as cells of a CSV file."""
+    """The errors of protocols as cells of a CSV file."""
     return number_columns(
         {
             f"{protocol}/{field}": value
@@ -249,7 +256,7 @@ def error_columns(errors: Mapping[str, MeanError]) -> dict[str, str]:
 
 
 def difference_columns(found: Mapping[str, statistics.PairedDifference]) -> dict[str, str]:
-    """Paired tests of protocols as cells of a CSV file."""
+    """The paired tests of protocols as cells of a CSV file."""
     return number_columns(
         {
             f"{protocol}/{field}": value

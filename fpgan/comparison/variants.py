@@ -1,17 +1,17 @@
-"""Variants of one training side by side: the table for the console, and the numbers of metrics.json."""
+"""Variants of one training compared: the table for the console, and the numbers of metrics.json."""
 
 import textwrap
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-from fpgan.comparison.comparison_report import DIRECTIONS, caveats, left_out, mean_error_cell, uncertainty
+from fpgan.comparison.comparison_report import caveats, left_out, mean_error_cell, uncertainty
 from fpgan.comparison.side_by_side import Comparison
+from fpgan.domains import Direction
+from fpgan.evaluation.tables import WIDTH, console_text
 from fpgan.wording import spaced
 
-WIDTH = 116
-MEASURES = {  # of what translation does, by column
+MEASURES = {  # of translation, by column
     "gaze drift, °": "gaze_drift_degrees",
     "landmark drift, px": "landmark_drift_pixels",
     "domain distance": "sliced_wasserstein/after",
@@ -20,7 +20,7 @@ MEASURES = {  # of what translation does, by column
 
 
 def ablation_text(comparison: Comparison) -> str:
-    """A row a variant: errors of the protocols it has a part in, tests against the first, and translation."""
+    """One row per variant: errors of the protocols that differ, tests against the first, and translation."""
     same = _same_for_all(comparison)
     varying = [name for name in comparison.protocols if name not in same]
     table = Table(title="Gaze error, degrees, and translation", title_justify="left", show_lines=True)
@@ -33,20 +33,18 @@ def ablation_text(comparison: Comparison) -> str:
         table.add_row(
             run.label,
             *(_error_cell(comparison, i, name) for name in varying),
-            "\n".join(DIRECTIONS),
+            "\n".join(Direction),
             *(_direction_cell(comparison, i, measure) for measure in MEASURES.values()),
         )
-    console = Console(width=WIDTH, markup=False, highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    lines = [captured.get().rstrip("\n")]
+    lines = [console_text(table)]
     first = comparison.runs[0].label
     sentences = [
         uncertainty(comparison),
-        f"Last in a cell the difference from {first} on the same eyes, and its p." if varying else "",
+        f"Last in each cell: the difference from {first} on the same eyes, and its p." if varying else "",
         *caveats(comparison),
-        "Domain distance: sliced Wasserstein, of translations to the other domain. Taken for target: the "
-        "share that a classifier trained to unmask translations takes for the other domain; 0.5 at best.",
+        "Domain distance: sliced Wasserstein distance of translations to the target domain. Taken for "
+        "target: share of translations that a classifier trained to detect them takes for target eyes; at "
+        "best 0.5.",
         *left_out(comparison),
     ]
     if same:
@@ -75,7 +73,7 @@ def ablation_scores(comparison: Comparison) -> dict[str, dict[str, Any]]:
 
 
 def _same_for_all(comparison: Comparison) -> list[str]:
-    """Protocols in which the variants have no part."""
+    """Protocols with the same errors in all variants."""
     first, *others = comparison.errors
     return [name for name in first if others and all(errors.get(name) == first[name] for errors in others)]
 
@@ -91,5 +89,5 @@ def _error_cell(comparison: Comparison, i: int, protocol: str) -> str:
 
 def _direction_cell(comparison: Comparison, i: int, measure: str) -> str:
     values = comparison.preservation[i] | comparison.quality[i]
-    found = [values.get(f"{direction}/{measure}") for direction in DIRECTIONS]
+    found = [values.get(f"{direction}/{measure}") for direction in Direction]
     return "\n".join("-" if value is None else f"{value:.2f}" for value in found)

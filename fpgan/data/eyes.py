@@ -55,6 +55,11 @@ class Eyes:
         return np.all(np.isfinite(self.landmarks), axis=(1, 2))
 
 
+def spread_rows(count: int, most: int) -> NDArray[np.int64]:
+    """Up to `most` of the rows 0 to `count` - 1, evenly spread, with the first and the last."""
+    return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
+
+
 def one_eye(
     person: str,
     image: NDArray[np.uint8],

@@ -1,1 +1,1 @@
-"""Trained networks outside this project: files, the card that goes with them, and what serves them."""
+"""Trained networks for use outside this project: export formats, model cards, serving."""

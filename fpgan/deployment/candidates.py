@@ -1,4 +1,4 @@
-"""Of all networks that an evaluation is about, those to register: one of each kind."""
+"""Chooses the networks of an evaluation to register: one of each kind."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,8 +12,9 @@ from fpgan.data.eyes import Eyes
 from fpgan.data.splits import Split, split_real, split_synthetic
 from fpgan.deployment.champion import Measured
 from fpgan.device import default_device
+from fpgan.domains import Direction, TestedOn
 from fpgan.evaluation.estimates import Estimates
-from fpgan.evaluation.protocols import PROTOCOLS
+from fpgan.evaluation.protocols import HEADLINE, PROTOCOLS
 from fpgan.evaluation.record import Evaluation, digest_test_eyes
 from fpgan.layout import ADAPTED, PREPARED_REAL, PREPARED_SYNTHETIC, SAMPLE, Trial
 from fpgan.nested import flat_numbers
@@ -24,50 +25,46 @@ from fpgan.params import SplitParams
 from fpgan.wording import spaced
 
 EXAMPLES = 4  # eyes
-TRANSLATED_BY = {"s2r": "forward", "r2s": "backward"}
-# Estimators that take real eyes as they are and saw no label of theirs, by the eyes they are trained on.
-ESTIMATORS = {"no_adaptation": "synthetic", "adaptive_data": "adapted", "forward": "translated"}
-EYES = {"synthetic": "S", "adapted": "adapted S", "translated": "adapted S translated to R"}
 
 
 class Candidate(NamedTuple):
-    """A network to register, and what is to be said of it."""
+    """A network to register, with its description."""
 
     kind: str
-    """'s2r', 'r2s', 'gaze' or 'landmarks'."""
+    """A direction of translation, "gaze" or "landmarks"."""
     weights: Path
     seed: int
     measured: Measured
     unit: str
-    """Of the error."""
+    """Unit of the error."""
     purpose: str
     answer: str
-    """What it answers with, its shape and unit."""
+    """Meaning, shape and unit of its output."""
     trained_on: str
     choice: str
-    """Why this one."""
+    """Why this network was chosen."""
     scores: dict[str, float]
-    """All that was measured."""
+    """All its numbers in metrics.json."""
     example: NDArray[np.uint8]
     """A few eyes, not equalised."""
 
     @property
     def name(self) -> str:
-        """In the registry."""
+        """Its name in the registry."""
         return f"fpgan-{self.kind}"
 
 
 class Least(NamedTuple):
-    """The training of several that errs least."""
+    """The training with the least error."""
 
     trial: Trial
     error: float | None
     choice: str
-    """How it was chosen, in words."""
+    """The reason for the choice, in words."""
 
 
 def find_candidates(split: SplitParams, evaluation: Evaluation, trials: Sequence[Trial]) -> list[Candidate]:
-    """One network of each kind, of the seed that errs least where that is known, else of the first."""
+    """One network of each kind: of the seed with the least error, or of the first if errors are unknown."""
     real = load_eyes(PREPARED_REAL, equalized=False)
     real = real.select(shown(split_real(real.person, split)))
     adapted = load_eyes(ADAPTED, equalized=False)
@@ -75,33 +72,32 @@ def find_candidates(split: SplitParams, evaluation: Evaluation, trials: Sequence
     synthetic = load_eyes(PREPARED_SYNTHETIC)
     tested = synthetic.select(split_synthetic(len(synthetic), split).test)
     return [
-        translator(evaluation, trials, "s2r", adapted.image),
-        translator(evaluation, trials, "r2s", real.image),
+        translator(evaluation, trials, Direction.S2R, adapted.image),
+        translator(evaluation, trials, Direction.R2S, real.image),
         gaze_estimator(evaluation, trials, real.image),
         landmark_network(evaluation, trials, adapted.image, tested.select(tested.has_landmarks)),
     ]
 
 
 def shown(split: Split) -> NDArray[np.int64]:
-    """A few validation eyes, or training eyes where nobody validates."""
+    """A few validation eyes, or training eyes if there are no validation eyes."""
     rows = split.validation if len(split.validation) else split.training
     return rows[:EXAMPLES]
 
 
 def translator(
-    evaluation: Evaluation, trials: Sequence[Trial], direction: str, example: NDArray[np.uint8]
+    evaluation: Evaluation, trials: Sequence[Trial], direction: Direction, example: NDArray[np.uint8]
 ) -> Candidate:
-    """G or F, by the gaze error of the protocol that its translations are for."""
-    protocol = TRANSLATED_BY[direction]
+    """The generator for a direction, chosen by the first protocol that depends on this direction alone."""
+    protocol = next(name for name, each in PROTOCOLS.items() if each.translators == {direction})
     least = least_error(trials, errors_by_seed(evaluation, protocol), PROTOCOLS[protocol].meaning)
-    source, target = ("synthetic", "real") if direction == "s2r" else ("real", "synthetic")
     return Candidate(
         kind=direction,
         weights=least.trial.generator(direction),
         seed=least.trial.seed,
         measured=measured_on_real(evaluation, least.error),
         unit="degrees",
-        purpose=f"Translates {source} eyes so that they look {target}, and keeps where they look.",
+        purpose=f"Translates {direction.source} eyes so that they look {direction.target}; keeps their gaze.",
         answer=f"float32 {'grey' if example.ndim == 3 else 'RGB'} levels 0 to 255, of the same shape",
         trained_on="adapted S and the pictures of R, without labels of R",
         choice=least.choice,
@@ -116,25 +112,30 @@ def translator(
 
 
 def gaze_estimator(evaluation: Evaluation, trials: Sequence[Trial], example: NDArray[np.uint8]) -> Candidate:
-    """The estimator of the best protocol that takes real eyes as they are and needs no labels of them."""
-    errors = {name: errors_by_seed(evaluation, name) for name in ESTIMATORS}
+    """The estimator of the best protocol that takes real eyes untranslated and uses no labels of them."""
+    estimators = {
+        name: protocol.trained_on
+        for name, protocol in PROTOCOLS.items()
+        if protocol.trained_on and protocol.tested_on is TestedOn.REAL and not protocol.uses_real_labels
+    }
+    errors = {name: errors_by_seed(evaluation, name) for name in estimators}
     means = {name: np.mean(list(found.values())) for name, found in errors.items() if found}
-    protocol = min(means, key=lambda name: means[name]) if means else "forward"
+    protocol = min(means, key=lambda name: means[name]) if means else HEADLINE
     least = least_error(trials, errors[protocol], PROTOCOLS[protocol].meaning)
     others = [spaced(name) for name in means if name != protocol]
     better = (
-        f" It was chosen over {' and '.join(others)} as it errs less on the test persons, so on others it "
-        "may err more than that."
+        f" It was chosen over {' and '.join(others)} because of its smaller error on the test persons, so on "
+        "other persons its error may be larger."
     )
     return Candidate(
         kind="gaze",
-        weights=least.trial.gaze_net(ESTIMATORS[protocol]),
+        weights=least.trial.gaze_net(estimators[protocol]),
         seed=least.trial.seed,
         measured=measured_on_real(evaluation, least.error),
         unit="degrees",
-        purpose="Says where a real eye looks.",
+        purpose="Estimates the gaze of a real eye.",
         answer="float32 (N, 2): pitch and yaw in radians; up is pitch > 0, to the picture's left is yaw > 0",
-        trained_on=EYES[ESTIMATORS[protocol]],
+        trained_on=estimators[protocol].meaning,
         choice=least.choice + (better if others else ""),
         scores=scores_of(evaluation, f"gaze_error_degrees/{protocol}/"),
         example=example,
@@ -144,7 +145,7 @@ def gaze_estimator(evaluation: Evaluation, trials: Sequence[Trial], example: NDA
 def landmark_network(
     evaluation: Evaluation, trials: Sequence[Trial], example: NDArray[np.uint8], tested: Eyes
 ) -> Candidate:
-    """The landmark network, by its error on synthetic test eyes with landmarks."""
+    """The landmark network, chosen by its error on synthetic test eyes with landmarks."""
     errors = {trial.seed: landmark_error(trial.landmark_net, tested) for trial in trials if len(tested)}
     least = least_error(trials, errors, "distance on synthetic test eyes")
     return Candidate(
@@ -170,7 +171,7 @@ def landmark_error(weights: Path, eyes: Eyes) -> float:
 
 
 def errors_by_seed(evaluation: Evaluation, protocol: str) -> dict[int, float]:
-    """Mean gaze error in degrees; empty where the protocol was skipped."""
+    """Mean gaze error by seed, in degrees; empty if the protocol was skipped."""
     gaze = evaluation.estimates.get(protocol)
     if gaze is None:
         return {}
@@ -179,26 +180,29 @@ def errors_by_seed(evaluation: Evaluation, protocol: str) -> dict[int, float]:
 
 
 def least_error(trials: Sequence[Trial], errors: Mapping[int, float], meaning: str) -> Least:
-    """Which training errs least; the first where that is not known."""
+    """The training with the least error; the first if errors are unknown."""
     if not errors:
-        return Least(trials[0], None, "Its error is not known, as no test eye has a label.")
+        return Least(trials[0], None, "Its error is not known, because no test eye has a label.")
     best = min(trials, key=lambda trial: errors[trial.seed])
     choice = f"Its error: {meaning}."
     if len(trials) > 1:
-        choice += f" Of {len(trials)} trainings it errs least, so on other eyes it may err more than that."
+        choice += (
+            f" It has the least error of {len(trials)} trainings, so on other eyes its error may be larger."
+        )
     return Least(best, errors[best.seed], choice)
 
 
 def measured_on_real(evaluation: Evaluation, error: float | None) -> Measured:
+    """An error on the real test eyes."""
     return Measured(error, evaluation.test_digest, is_sample(evaluation, "mpiifacegaze"))
 
 
-def is_sample(evaluation: Evaluation, domain: str) -> bool:
-    """Whether the eyes of a domain are those that this project renders."""
-    return Path(evaluation.params["data"][domain]).is_relative_to(SAMPLE)
+def is_sample(evaluation: Evaluation, dataset: str) -> bool:
+    """Whether the eyes of a data set are sample data, which this project renders."""
+    return Path(evaluation.params["data"][dataset]).is_relative_to(SAMPLE)
 
 
 def scores_of(evaluation: Evaluation, *starts: str) -> dict[str, float]:
-    """Those numbers of metrics.json whose names start so."""
+    """The numbers of metrics.json whose names begin with one of `starts`."""
     numbers = flat_numbers(evaluation.scores)
     return {name: value for name, value in numbers.items() if name.startswith(starts)}

@@ -1,34 +1,35 @@
-"""The model card: what a registered network is, on what it was trained and tested, and what it is not for."""
+"""The model card: description, training data, test protocol and limits of a registered network."""
 
 from typing import NamedTuple
 
-LICENCES = """MPIIFaceGaze is licensed CC BY-NC-SA 4.0: not for commercial use, by name of its authors, and
-what is made from it under the same licence. UnityEyes is free for research. Both bind whoever passes on a
-network trained on them, or its input example, which shows some of their eyes. The sample data is rendered by
-fpgan, and as free as fpgan itself (MIT)."""
+LICENCES = """MPIIFaceGaze is licensed CC BY-NC-SA 4.0: non-commercial use only, with attribution, and derived
+works under the same licence. UnityEyes is free for research. Both licences apply to anyone who passes on a
+network trained on these data, or its input example, which shows some of these eyes. The sample data is
+rendered by fpgan and has fpgan's licence (MIT)."""
 
 
 class Card(NamedTuple):
-    """What differs between the cards of networks."""
+    """The parts that differ between cards."""
 
     name: str
     purpose: str
     answer: str
-    """What comes out, shape and unit."""
+    """Meaning, shape and unit of the output."""
     shape: tuple[int, ...]
-    """Of one picture."""
+    """Shape of one picture."""
     synthetic: str
-    """The data set S comes from."""
+    """The data set of S."""
     real: str
+    """The data set of R."""
     on_sample_data: bool
-    """Whether R is."""
+    """Whether R is sample data."""
     trained_on: str
     protocol: str
-    """On whom was tested, and what had been seen before."""
+    """The test persons and the translator's training data, in words."""
     choice: str
-    """Which of several trainings it is, and by what it was chosen."""
+    """Which of several trainings it is, and why it was chosen."""
     scores: dict[str, float]
-    """By what they are, in words."""
+    """By their meaning in words."""
 
 
 def model_card(card: Card) -> str:
@@ -46,10 +47,10 @@ def model_card(card: Card) -> str:
             "",
             "## Use",
             "",
-            f"- Takes uint8 {pictures} pictures of eyes (N, {size}), any number, as they are: the network "
-            "equalises their histograms itself. The inner corner of the eye is on the left; the other eye is "
-            "mirrored.",
-            f"- Answers {card.answer}.",
+            f"- Takes any number of uint8 {pictures} pictures of eyes (N, {size}), not equalised: the "
+            "network equalises their histograms itself. The inner corner of the eye must be on the left; "
+            "mirror the other eye.",
+            f"- Returns {card.answer}.",
             "",
             "## Data",
             "",
@@ -66,9 +67,9 @@ def model_card(card: Card) -> str:
             "",
             "## Limits",
             "",
-            "- Eyes framed, turned or lit otherwise than the training eyes are outside what was measured.",
-            "- Few persons were tested on; errors differ between persons.",
-            "- For research. Not for decisions about people, nor for telling who somebody is.",
+            "- Nothing was measured on eyes framed, turned or lit differently from the training eyes.",
+            "- There were few test persons; errors differ between persons.",
+            "- For research. Not for decisions about people, nor for identifying people.",
             "",
             "## Licence of the data",
             "",

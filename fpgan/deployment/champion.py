@@ -1,20 +1,20 @@
-"""Which of two registered networks is the champion, by what was measured of them."""
+"""Decides which of two registered networks is the champion, by their measured errors."""
 
 from typing import NamedTuple
 
 
 class Measured(NamedTuple):
-    """What is known of a network's error."""
+    """The measured error of a network."""
 
     error: float | None
-    """The lower the better; None where no test eye has a label."""
+    """None if no test eye has a label."""
     test_digest: str
-    """Of the eyes it was tested on."""
+    """Digest of its test eyes."""
     on_sample_data: bool
-    """Whether those were rendered by this project."""
+    """Whether its test eyes were rendered by this project."""
 
     def tags(self) -> dict[str, str]:
-        """As a registered version carries it."""
+        """The error as tags of a registered version."""
         return {
             "error": "unknown" if self.error is None else repr(self.error),
             "test_digest": self.test_digest,
@@ -23,7 +23,7 @@ class Measured(NamedTuple):
 
     @classmethod
     def from_tags(cls, tags: dict[str, str]) -> "Measured | None":
-        """What `tags` gave; None of a version that somebody else registered."""
+        """The inverse of `tags`; None for a version that was not registered by this project."""
         try:
             error = None if tags["error"] == "unknown" else float(tags["error"])
             return cls(error, tags["test_digest"], tags["sample_data"] == "true")
@@ -39,23 +39,23 @@ class Verdict(NamedTuple):
 
 
 def judge(new: Measured, tags: dict[str, str] | None) -> Verdict:
-    """Compares a network with the champion, of whom `tags` are given; None where there is none.
+    """Compares a network with the champion, given the champion's tags, or None if there is no champion.
 
-    Errors on different eyes say nothing about which network is better, so a champion stays until it is
-    beaten on its own eyes. One exception: rendered eyes say nothing of any others, so a champion of the
-    sample data gives way to the first network tested on other eyes.
+    Errors on different eyes do not tell which network is better, so a champion stays until a network has a
+    smaller error on the same eyes. One exception: errors on rendered eyes say nothing about other eyes, so a
+    champion tested on sample data is replaced by the first network tested on other eyes.
     """
     if tags is None:
-        return Verdict(True, "there was none")
+        return Verdict(True, "there was no champion before")
     champion = Measured.from_tags(tags)
     if champion is None:
-        return Verdict(False, "somebody else registered the champion")
+        return Verdict(False, "the champion was not registered by this project")
     if new.error is None:
-        return Verdict(False, "without gaze labels of test eyes its error is not known")
+        return Verdict(False, "its error is not known without gaze labels of test eyes")
     if champion.on_sample_data and not new.on_sample_data:
         return Verdict(True, "the champion was tested on rendered eyes only")
     if new.test_digest != champion.test_digest:
-        return Verdict(False, "the champion was tested on other eyes: which is better is not known")
+        return Verdict(False, "the champion was tested on other eyes, so the errors cannot be compared")
     if champion.error is None:
         return Verdict(True, "the champion's error is not known")
     if new.error < champion.error:

@@ -1,4 +1,4 @@
-"""Trained networks as files that load without this project: ONNX, PyTorch's pt2, safetensors."""
+"""Exports trained networks to files that load without this project: ONNX, PyTorch's pt2, safetensors."""
 
 import shutil
 import tempfile
@@ -20,14 +20,14 @@ INPUT = "eyes"
 
 
 def write_network(source: Path, output: Path, form: NetworkFormat, shape: tuple[int, ...]) -> None:
-    """Writes a trained network (.safetensors) as another file, which appears when it is complete.
+    """Exports a trained network (.safetensors) to a new file, which appears when it is complete.
 
-    ONNX and pt2 hold the network as `Deployed` has it, for any number of pictures of `shape` (H, W) or
-    (H, W, 3); safetensors is the file as it is. Raises InputError when the source is no network, or one for
-    other pictures, or when the output is there already.
+    ONNX and pt2 hold the `Deployed` form of the network, for any number of pictures of `shape` (H, W) or
+    (H, W, 3); safetensors is a copy of the file. Raises InputError if the source is not a network or takes
+    other pictures, or if the output exists.
     """
     if output.exists():
-        raise InputError(f"{output}: is there already; name a new file, or remove it first")
+        raise InputError(f"{output}: exists already; name a new file, or remove it first")
     if source.is_file() and h5py.is_hdf5(source):
         raise InputError(f"{source}: is an eye set, not a model; --format folder writes eye sets")
     network = load_network(source, EyeNetwork)
@@ -73,4 +73,6 @@ def write_pt2(network: EyeNetwork, shape: tuple[int, ...], output: Path) -> None
 
 
 def _example(shape: tuple[int, ...]) -> Tensor:
-    return torch.zeros((2, *shape), dtype=torch.uint8)  # two: of one picture the number would be fixed
+    return torch.zeros(
+        (2, *shape), dtype=torch.uint8
+    )  # two: with one picture the export would fix the number of pictures

@@ -1,1 +1,1 @@
-"""What estimators and translations are worth: numbers, and how sure they are."""
+"""Evaluation of gaze estimators and translations: errors with intervals, records and reports."""

@@ -1,4 +1,4 @@
-"""How far gaze estimates are from the truth, in degrees, over several trainings of one estimator."""
+"""Angular errors of gaze estimates, in degrees, over several trainings of one estimator."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from fpgan.networks.inference import estimate_gaze
 Array = NDArray[np.floating]
 
 BIN_DEGREES = 5.0  # side of a bin of an error map
-FEWEST_EYES = 10  # in a bin; the mean error of fewer is not shown
+FEWEST_EYES = 10  # in a bin; a bin with fewer shows no mean error
 
 
 @dataclass(frozen=True)
 class Estimates:
-    """What one estimator, trained with one or more seeds, says of the same test eyes, and the truth.
+    """Gaze estimates of one estimator, trained with one or more seeds, on the same test eyes, and the labels.
 
-    All test eyes have gaze labels: whoever makes estimates leaves out the eyes without (`Eyes.has_gaze`).
-    Raises ValueError when the shapes do not match, there is no eye or no seed, or a number is not finite.
+    All test eyes have gaze labels: callers leave out the eyes without (`Eyes.has_gaze`). Raises ValueError if
+    the shapes do not match, there is no eye or no seed, or a number is not finite.
     """
 
     gaze: Array
@@ -35,7 +35,7 @@ class Estimates:
     true: Array
     """(N, 2) true pitch and yaw in radians."""
     person: NDArray[np.str_]
-    """(N,)"""
+    """(N,) the person each eye belongs to."""
 
     def __post_init__(self) -> None:
         count = len(self.person)
@@ -45,7 +45,7 @@ class Estimates:
                 "expected (seeds, N, 2) and (N, 2)"
             )
         if not self.gaze.size:
-            raise ValueError("no eyes or no seeds to find errors of")
+            raise ValueError("no eyes or no seeds to compute errors of")
         for name, values in (("label", self.true), ("estimate", self.gaze)):
             unknown = ~np.isfinite(values).all(axis=-1)
             if unknown.any():
@@ -62,30 +62,30 @@ class Estimates:
 
     @property
     def by_eye(self) -> NDArray[np.float64]:
-        """(N,) mean over seeds of every eye's error, degrees."""
+        """(N,) error of every eye, mean over seeds, in degrees."""
         return np.asarray(self.errors.mean(axis=0))
 
     @property
     def mean(self) -> float:
-        """Mean error in degrees over eyes, and of that the mean over seeds."""
+        """Mean error in degrees over eyes and seeds."""
         return float(self.errors.mean())
 
     @property
     def spread(self) -> float | None:
-        """Standard deviation over seeds of the mean error, degrees; None with one seed."""
+        """Standard deviation of the mean error over seeds, in degrees; None with one seed."""
         return float(self.errors.mean(axis=1).std(ddof=1)) if self.seeds > 1 else None
 
     @property
     def median(self) -> float:
-        """Median error in degrees over eyes, and of that the mean over seeds."""
+        """Median error over eyes, mean over seeds, in degrees."""
         return float(np.median(self.errors, axis=1).mean())
 
     def share_under(self, degrees: float) -> float:
-        """Share of eyes with a smaller error, the mean over seeds."""
+        """Share of eyes with an error below `degrees`, mean over seeds."""
         return float((self.errors < degrees).mean())
 
     def cumulative(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(M,) errors in rising order, and the share of all that are no larger; the seeds' eyes together."""
+        """All M errors, of all seeds, in rising order, and the share of errors up to each; both (M,)."""
         rising = np.sort(self.errors, axis=None)
         return rising, np.arange(1, rising.size + 1) / rising.size
 
@@ -96,11 +96,11 @@ class Estimates:
 
     @property
     def persons(self) -> list[str]:
-        """Who is in the test set, in order of name."""
+        """The test persons, in order of name."""
         return [str(name) for name in np.unique(self.person)]
 
     def by_person(self) -> dict[str, float]:
-        """Mean error in degrees of every person, over eyes and seeds."""
+        """Mean error of every person over eyes and seeds, in degrees."""
         return {name: self.of_person(name).mean for name in self.persons}
 
 
@@ -108,25 +108,25 @@ class ErrorMap(NamedTuple):
     """Mean errors of eyes binned by two angles."""
 
     mean: NDArray[np.float64]
-    """(P, Y) degrees, by pitch and yaw; NaN in bins with too few eyes."""
+    """(P, Y) by pitch and yaw, in degrees; NaN in bins with too few eyes."""
     eyes: NDArray[np.int64]
-    """(P, Y) in each bin."""
+    """(P, Y) number of eyes in each bin."""
     pitch_edges: NDArray[np.float64]
-    """(P + 1,) degrees, rising."""
+    """(P + 1,) in degrees, rising."""
     yaw_edges: NDArray[np.float64]
-    """(Y + 1,) degrees, rising."""
+    """(Y + 1,) in degrees, rising."""
     unknown: int
-    """Eyes left out because their angles are not known."""
+    """Number of eyes left out because their angles are unknown."""
 
 
 def gaze_estimates(networks: Iterable[GazeNet], eyes: Eyes) -> Estimates:
-    """What an estimator's networks, one a seed, say of eyes whose gaze is known."""
+    """The estimates of networks, one per seed, on eyes with gaze labels."""
     gaze = np.stack([estimate_gaze(network, eyes.image) for network in networks])
     return Estimates(gaze, eyes.gaze, eyes.person)
 
 
 def constant_estimates(gaze: Array, eyes: Eyes) -> Estimates:
-    """One answer (2,), pitch and yaw in radians, to all eyes: of a single seed, as nothing is trained."""
+    """The same estimate (2,), pitch and yaw in radians, for all eyes: one seed, as nothing is trained."""
     return Estimates(np.broadcast_to(gaze, (1, *eyes.gaze.shape)), eyes.gaze, eyes.person)
 
 
@@ -135,44 +135,46 @@ def mean_gaze(gaze: Array) -> Array:
     return vectors_to_angles(angles_to_vectors(gaze.astype(np.float64)).mean(axis=0))
 
 
-def average(first: Estimates, second: Estimates) -> Estimates:
-    """The direction midway between two estimators' answers, seed by seed.
+def average(first: Estimates, *others: Estimates) -> Estimates:
+    """The mean direction of several estimators' estimates, seed by seed.
 
-    Unit vectors are averaged, as angles bend near the poles. Raises InputError when the two were tested on
-    different eyes or have different numbers of seeds.
+    Unit vectors are averaged, because angles are distorted near the poles. Raises InputError when the
+    estimators were tested on different eyes or have different numbers of seeds.
     """
-    check_same_eyes(first, second)
-    if first.seeds != second.seeds:
-        raise InputError(
-            f"estimates of {first.seeds} and of {second.seeds} seeds cannot be averaged seed by seed"
-        )
-    both = angles_to_vectors(np.stack([first.gaze, second.gaze]).astype(np.float64))
-    return Estimates(vectors_to_angles(both.sum(axis=0)), first.true, first.person)
+    for other in others:
+        check_same_eyes(first, other)
+        if first.seeds != other.seeds:
+            raise InputError(
+                f"estimates of {first.seeds} and of {other.seeds} seeds cannot be averaged seed by seed"
+            )
+    directions = np.stack([each.gaze for each in (first, *others)]).astype(np.float64)
+    mean = vectors_to_angles(angles_to_vectors(directions).sum(axis=0))
+    return Estimates(mean, first.true, first.person)
 
 
 def check_same_eyes(first: Estimates, second: Estimates) -> None:
-    """Raises InputError, saying what differs, unless both were tested on the same eyes in the same order."""
+    """Raises InputError, naming the difference, unless both were tested on the same eyes in one order."""
     start = "the two estimators were not tested on the same eyes: "
     apart = sorted(set(first.persons) ^ set(second.persons))
     if apart:
         raise InputError(f"{start}only one of them on {', '.join(apart)}")
     if len(first.person) != len(second.person):
         raise InputError(f"{start}one on {len(first.person)}, the other on {len(second.person)}")
-    for what, differs in (
+    for label, differs in (
         ("person", first.person != second.person),
         ("gaze label", (first.true != second.true).any(axis=1)),
     ):
         if differs.any():
-            raise InputError(f"{start}the {what} differs for {int(differs.sum())} of {len(differs)}")
+            raise InputError(f"{start}the {label} differs for {int(differs.sum())} of {len(differs)}")
 
 
 def error_map(
     estimates: Estimates, angles: Array, *, bin_degrees: float = BIN_DEGREES, fewest: int = FEWEST_EYES
 ) -> ErrorMap:
-    """Mean errors by two angles (N, 2) of the same eyes, pitch and yaw in radians: true gaze or head pose.
+    """Mean errors over eyes binned by true gaze or head pose: `angles` (N, 2), pitch and yaw in radians.
 
     Edges of bins are multiples of `bin_degrees`. Eyes whose angles are NaN are left out and counted; bins
-    with less than `fewest` eyes are empty. Raises ValueError when no eye is left.
+    with fewer than `fewest` eyes are NaN. Raises ValueError if the angles of no eye are known.
     """
     known = np.isfinite(angles).all(axis=1)
     if not known.any():

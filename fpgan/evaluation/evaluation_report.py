@@ -1,24 +1,22 @@
-"""The outcome of an evaluation, as text for the console."""
+"""The results of an evaluation as text for the console."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from fpgan.errors import InputError
 from fpgan.evaluation.protocols import PROTOCOLS
+from fpgan.evaluation.tables import console_text
 from fpgan.wording import spaced
-
-WIDTH = 116
 
 
 def evaluation_report(metrics: Path) -> str:
-    """The table of gaze errors with its protocol and comparisons, and the pictures beside the metrics file.
+    """The report of a metrics.json, with the paths of tables and pictures beside it.
 
-    Raises InputError when there is no such file.
+    Raises InputError if there is no such file.
     """
     if not metrics.is_file():
         raise InputError(f"{metrics}: no such file; run `dvc repro` first")
@@ -27,51 +25,44 @@ def evaluation_report(metrics: Path) -> str:
 
 
 def scores_report(scores: dict[str, Any], written: Sequence[Path]) -> str:
-    """The content of a metrics file as text, and the paths of pictures and tables."""
-    console = Console(width=WIDTH, highlight=False)
-    with console.capture() as captured:
-        console.print(_error_table(scores["gaze_error_degrees"], scores["skipped"]))
-        console.print(_footnote(scores["gaze_error_degrees"]))
-        console.print(scores["protocol"])
-        if scores["against_no_adaptation"]:
-            console.print("\nAgainst no adaptation, on the same eyes:")
-        for name, found in scores["against_no_adaptation"].items():
-            console.print(f"  {spaced(name)}: {found['verdict']}")
-        for caveat in _caveats(scores["against_no_adaptation"]):
-            console.print(f"  {caveat}")
-        console.print("\nWhat translation keeps:")
-        for direction, kept in scores["preservation"].items():
-            console.print(
-                f"  {direction}: gaze drifts {kept['gaze_drift_degrees']:.2f} degrees, landmarks "
-                f"{kept['landmark_drift_pixels']:.2f} pixels; a pixel changes by {kept['change']:.0f} of 255 "
-                f"({kept['unchanged_share']:.0%} of the eyes hardly at all), there and back by "
-                f"{kept['cycle_error']:.0f}"
-            )
-        if scores["quality"]:
-            console.print("\nHow much translations look like the other domain:")
-        for direction, found in scores["quality"].items():
-            distance = found["sliced_wasserstein"]
-            console.print(
-                f"  {direction}: sliced Wasserstein distance {distance['before']:.2f} before, "
-                f"{distance['after']:.2f} after ({distance['floor']:.2f} within the other domain); "
-                f"a classifier trained to unmask them takes {found['taken_for_target']:.0%} for it (50% at "
-                "best)"
-            )
-        console.print("\nPictures and tables:")
-        for path in written:
-            console.print(f"  {path}")
-    return captured.get()
+    """The content of metrics.json as text, and the paths of tables and pictures."""
+    errors, comparisons = scores["gaze_error_degrees"], scores["against_no_adaptation"]
+    lines = [_footnote(errors), scores["protocol"]]
+    if comparisons:
+        lines.append("\nCompared with no adaptation, on the same eyes:")
+    lines += [f"  {spaced(name)}: {found['verdict']}" for name, found in comparisons.items()]
+    lines += [f"  {caveat}" for caveat in _caveats(comparisons)]
+    lines.append("\nHow well translation preserves eyes:")
+    for direction, kept in scores["preservation"].items():
+        lines.append(
+            f"  {direction}: gaze drifts by {kept['gaze_drift_degrees']:.2f} degrees, landmarks by "
+            f"{kept['landmark_drift_pixels']:.2f} pixels; a pixel changes by {kept['change']:.0f} of 255 "
+            f"({kept['unchanged_share']:.0%} of the eyes hardly change), after translation there and back by "
+            f"{kept['cycle_error']:.0f}"
+        )
+    if scores["quality"]:
+        lines.append("\nHow much translations look like the target domain:")
+    for direction, found in scores["quality"].items():
+        distance = found["sliced_wasserstein"]
+        lines.append(
+            f"  {direction}: sliced Wasserstein distance {distance['before']:.2f} before, "
+            f"{distance['after']:.2f} after ({distance['floor']:.2f} within the target domain); a classifier "
+            f"trained to detect translations takes {found['taken_for_target']:.0%} for target eyes (at best "
+            "50%)"
+        )
+    lines += ["\nPictures and tables:", *(f"  {path}" for path in written)]
+    return console_text(_error_table(errors, scores["skipped"]), *lines)
 
 
 def _caveats(comparisons: dict[str, dict[str, Any]]) -> list[str]:
-    """Those of all comparisons, each once."""
+    """The caveats of all comparisons, each once."""
     return list(dict.fromkeys(caveat for found in comparisons.values() for caveat in found["caveats"]))
 
 
 def _error_table(errors: dict[str, dict[str, Any]], skipped: dict[str, str]) -> Table:
     table = Table(title="Gaze error, degrees (S synthetic, R real)", title_justify="left")
     table.add_column("protocol")
-    table.add_column("what is measured")
+    table.add_column("gaze estimator")
     headings = ("mean", "\N{PLUS-MINUS SIGN} seeds", "95 % interval", "median", "< 5°", "eyes")
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -94,9 +85,9 @@ def _error_table(errors: dict[str, dict[str, Any]], skipped: dict[str, str]) -> 
 
 
 def _footnote(errors: dict[str, dict[str, Any]]) -> str:
-    """What the intervals are over."""
+    """How the intervals were computed."""
     starred = any(row["over"] == "eyes" for row in errors.values())
-    over = "persons (* eyes, which are of one person or synthetic)" if starred else "persons"
+    over = "persons (* eyes: synthetic, or of one person)" if starred else "persons"
     if any(row["seeds"] > 1 for row in errors.values()):
         return f"Intervals: bootstrap over {over} and over seeds."
-    return f"Intervals: bootstrap over {over}. With one seed the noise of training is not in them."
+    return f"Intervals: bootstrap over {over}. With one seed they leave out the noise of training."

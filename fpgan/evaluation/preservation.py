@@ -1,4 +1,4 @@
-"""What translation leaves of an eye."""
+"""How well translation preserves an eye."""
 
 from typing import NamedTuple
 
@@ -10,11 +10,11 @@ from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet, landmark_distance
 from fpgan.networks.inference import estimate_gaze, find_landmarks
 
-UNCHANGED = 2.0  # grey levels: a mean change below this is an eye that was not translated
+UNCHANGED = 2.0  # grey levels: with a smaller mean change an eye counts as not translated
 
 
 class Features(NamedTuple):
-    """What the feature networks see in pictures."""
+    """Estimates of the feature networks on pictures."""
 
     gaze: NDArray[np.float32]
     """(N, 2) pitch and yaw in radians."""
@@ -23,27 +23,29 @@ class Features(NamedTuple):
 
 
 class Preservation(NamedTuple):
-    """What translation leaves of an eye, as the feature networks see it; means over eyes."""
+    """How well translation preserves eyes, measured by the feature networks; means over eyes."""
 
     gaze_drift_degrees: float
+    """Angle between the gaze estimates on an eye and on its translation."""
     landmark_drift_pixels: float
+    """Distance between the landmarks of an eye and of its translation."""
     change: float
     """Mean absolute change of a pixel, in grey levels of 255."""
     unchanged_share: float
     """Share of eyes changed by less than `UNCHANGED` grey levels."""
     diversity: float
-    """How much translations differ from each other, as a share of how much their sources do: 0 when alike."""
+    """Standard deviation of translations divided by the sources' standard deviation: 0 if all are alike."""
 
 
 def find_features(gaze_net: GazeNet, landmark_net: LandmarkNet, pictures: NDArray[np.uint8]) -> Features:
-    """Gaze and landmarks of pictures (N, H, W[, 3])."""
+    """Estimated gaze and landmarks of pictures (N, H, W[, 3])."""
     return Features(estimate_gaze(gaze_net, pictures), find_landmarks(landmark_net, pictures))
 
 
 def feature_preservation(
     source: NDArray[np.uint8], translation: NDArray[np.uint8], before: Features, after: Features
 ) -> Preservation:
-    """How far gaze, landmarks and pixels of pictures (N, H, W[, 3]) are from those of their translations."""
+    """Compares pictures (N, H, W[, 3]) with their translations: features, pixels, diversity."""
     change = mean_change(source, translation)
     spread = float(source.std(axis=0).mean())
     return Preservation(

@@ -1,70 +1,113 @@
-"""The protocols of an evaluation: what each number's estimator is trained on and tested on, in words."""
+"""The protocols of an evaluation: what each estimator is trained and tested on, and how its errors are shown.
+
+`PROTOCOLS` is the only list of them: evaluation, reports, figures, comparison and deployment read it.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from fpgan.data.eyes import Eyes
+from fpgan.domains import Direction, Domain, TestedOn, TrainedOn
+from fpgan.wording import spaced
 
 
-class Protocol(NamedTuple):
-    """How one number comes about."""
+class Style(NamedTuple):
+    """How a protocol is drawn in every figure, in matplotlib's terms."""
 
-    meaning: str
-    tested_on: Literal["R", "S"]
-    """Whose persons' eyes are tested: real or synthetic ones."""
-    translates: bool
-    """Whether a translator had a part in it."""
+    color: str
+    line: str
+    marker: str
 
 
+@dataclass(frozen=True)
+class Protocol:
+    """Which gaze estimates are tested on which eyes.
+
+    The estimates come from an estimator, or are the mean of other protocols' estimates (`average_of`). With
+    neither, every test eye gets the mean gaze of the training eyes.
+    """
+
+    trained_on: TrainedOn | None
+    tested_on: TestedOn
+    style: Style | None
+    """None: in tables only."""
+    average_of: tuple[str, ...] = ()
+    """Names of protocols tested on the same eyes, listed before this one."""
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the estimate is the same for all eyes."""
+        return self.trained_on is None and not self.average_of
+
+    @property
+    def on_real(self) -> bool:
+        """Whether the test eyes come from real persons, translated or not."""
+        return self.tested_on.domain is Domain.REAL
+
+    @property
+    def uses_real_labels(self) -> bool:
+        """Whether gaze labels of real training eyes are used: it is then a reference for the others."""
+        own = self.trained_on is TrainedOn.REAL or (self.is_constant and self.on_real)
+        return own or any(PROTOCOLS[part].uses_real_labels for part in self.average_of)
+
+    @property
+    def translators(self) -> set[Direction]:
+        """The directions of translation that the estimates depend on."""
+        own = {Direction.S2R} if self.trained_on is TrainedOn.TRANSLATED else set()
+        own |= {Direction.R2S} if self.tested_on is TestedOn.TRANSLATED else set()
+        return own.union(*(PROTOCOLS[part].translators for part in self.average_of))
+
+    @property
+    def meaning(self) -> str:
+        """In words and in the letters of the domains."""
+        if self.average_of:
+            return f"{' and '.join(map(spaced, self.average_of))} averaged"
+        estimates = f"trained on {self.trained_on.meaning}" if self.trained_on else "always the mean gaze"
+        return f"{estimates}, tested on {self.tested_on.meaning}"
+
+
+# Colours of Okabe and Ito, which colour-blind people can distinguish.
 PROTOCOLS = {
-    "mean_gaze": Protocol("always the mean gaze, tested on R", "R", False),
-    "no_adaptation": Protocol("trained on S, tested on R", "R", False),
-    "adaptive_data": Protocol("trained on adapted S, tested on R", "R", True),
-    "forward": Protocol("trained on translated adapted S, tested on R", "R", True),
-    "backward": Protocol("trained on adapted S, tested on translated R", "R", True),
-    "both": Protocol("forward and backward averaged", "R", True),
-    "real_bound": Protocol("trained on R, tested on R", "R", False),
-    "mean_gaze_synthetic": Protocol("always the mean gaze, tested on S", "S", False),
-    "synthetic": Protocol("trained on S, tested on S", "S", False),
+    "mean_gaze": Protocol(None, TestedOn.REAL, Style("0.55", ":", "x")),
+    "no_adaptation": Protocol(TrainedOn.SYNTHETIC, TestedOn.REAL, Style("black", "-", "o")),
+    "adaptive_data": Protocol(TrainedOn.ADAPTED, TestedOn.REAL, Style("#CC79A7", "-", "P")),
+    "forward": Protocol(TrainedOn.TRANSLATED, TestedOn.REAL, Style("#0072B2", "-", "^")),
+    "backward": Protocol(TrainedOn.ADAPTED, TestedOn.TRANSLATED, Style("#D55E00", "-", "v")),
+    "both": Protocol(None, TestedOn.REAL, Style("#009E73", "-", "D"), average_of=("forward", "backward")),
+    "real_bound": Protocol(TrainedOn.REAL, TestedOn.REAL, Style("#E69F00", "--", "s")),
+    # Its errors are so large that a figure would squeeze all others to one side.
+    "mean_gaze_synthetic": Protocol(None, TestedOn.SYNTHETIC, None),
+    "synthetic": Protocol(TrainedOn.SYNTHETIC, TestedOn.SYNTHETIC, Style("#56B4E9", "-.", "*")),
 }
+
+BASELINE = "no_adaptation"
+"""The protocol that the others are compared with."""
+HEADLINE = "forward"
+"""The protocol that stands for an evaluation when there is room for only one number."""
 
 
 class Conditions(NamedTuple):
     """What all numbers of an evaluation have in common."""
 
     real: Eyes
-    """The test persons' eyes whose gaze is known."""
+    """The test persons' eyes with gaze labels."""
     synthetic: Eyes
-    """The synthetic eyes kept apart whose gaze is known."""
+    """The synthetic test eyes with gaze labels."""
     eye: Literal["both", "evaluated", "left", "right"] | None
-    """Which eye of each real picture; None where the set came ready-made."""
+    """Which eye of each real picture; None if the set was given as prepared eyes."""
     validation_persons: Sequence[str]
-    """Real persons with labels on whom epochs are chosen; empty where it is on training eyes set aside."""
+    """Real persons with labels on whom epochs are chosen; empty if training eyes are set aside for that."""
     test_pictures_seen: bool
-    """Whether the translator saw the test persons' pictures, without labels."""
+    """Whether the translator was trained on the test persons' pictures, without labels."""
     adapted_to: Sequence[str] = ()
     """Test persons from whose unlabelled pictures labels and framing of adapted S were estimated."""
 
 
-def describe(name: str, conditions: Conditions) -> str:
-    """How the number of one protocol came about, in full."""
-    protocol = PROTOCOLS[name]
-    real = protocol.tested_on == "R"
-    sentences = [
-        f"{name.replace('_', ' ')}: {protocol.meaning}.",
-        _real_test(conditions) if real else _synthetic_test(conditions),
-    ]
-    if protocol.translates:
-        sentences += [_seen(conditions.test_pictures_seen), *_adapted(conditions.adapted_to)]
-    if real:
-        sentences.append(_chosen(conditions.validation_persons))
-    return " ".join(sentences)
-
-
 def describe_all(conditions: Conditions) -> str:
-    """What all numbers have in common; `Protocol.meaning` says what sets each apart."""
+    """What all numbers have in common; `Protocol.meaning` says how they differ."""
     return " ".join(
         [
             _real_test(conditions),
@@ -95,7 +138,7 @@ def _real_test(conditions: Conditions) -> str:
     eyes = conditions.real
     if not len(eyes):
         return "The real test eyes have no gaze labels."
-    which = {None: "as the set has them", "both": "both eyes"}
+    which = {None: "as in the given set", "both": "both eyes"}
     eye = which.get(conditions.eye, f"the {conditions.eye} eye")
     persons = np.unique(eyes.person).tolist()
     return (
@@ -115,20 +158,21 @@ def _size(eyes: Eyes) -> str:
 
 
 def _seen(test_pictures_seen: bool) -> str:
-    seen = "were" if test_pictures_seen else "were not"
-    return f"The test persons' pictures {seen} seen, unlabelled, by the translator."
+    if test_pictures_seen:
+        return "The translator was trained on pictures of the test persons too, without labels."
+    return "The translator was trained without pictures of the test persons."
 
 
 def _adapted(persons: Sequence[str]) -> list[str]:
     if not persons:
         return []
     return [
-        "Labels and framing of adapted S were estimated from unlabelled pictures, those of "
-        f"{', '.join(persons)} among them."
+        "Labels and framing of adapted S were estimated from unlabelled pictures, including those of "
+        f"{', '.join(persons)}."
     ]
 
 
 def _chosen(validation_persons: Sequence[str]) -> str:
     persons = ", ".join(validation_persons)
     chosen = f"validation persons ({persons})" if persons else "training eyes set aside"
-    return f"Nothing was chosen on test persons; epochs and generators are chosen on S and on {chosen}."
+    return f"Nothing was chosen on test persons; epochs and generators were chosen on S and on {chosen}."

@@ -1,83 +1,108 @@
-"""The record of an evaluation: one HDF5 file with all that evaluations are compared by.
+"""The record of an evaluation: one safetensors file with everything that evaluations are compared by.
 
-Layout: `name`, `protocol`, `seeds`, `test_digest`, `skipped`, `scores` and `params` are JSON; `person` (N,),
-`gaze` (N, 2) and `head` (N, 2) describe the real test eyes; the group `estimates` holds a dataset a protocol;
-`shown/s2r` and `shown/r2s` hold what `Shown` does. What is not known is NaN. Text is of fixed length: of
-variable length, HDF5 never comes back from reading some damaged files.
+Its arrays are `gaze`, `head`, `estimates/PROTOCOL` and, for each field of `Shown`, `shown/DIRECTION/FIELD`.
+The other fields of `Evaluation` are JSON in the metadata. Unknown numbers are NaN.
 """
 
 import hashlib
 import json
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic_core import from_json
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
-from fpgan.data.eye_set import DAMAGED, check_links, check_stored
 from fpgan.data.eyes import LANDMARKS, Eyes
+from fpgan.domains import Direction
 from fpgan.errors import InputError
-from fpgan.files.hdf5 import new_hdf5, open_hdf5
+from fpgan.evaluation.protocols import PROTOCOLS
+from fpgan.files.writing import replacing
 
-FORMAT = "fpgan evaluation 1"
-DIRECTIONS = ("s2r", "r2s")
-JSON = {
-    "name": str,
-    "protocol": str,
-    "seeds": list,
-    "test_digest": str,
-    "skipped": dict,
-    "scores": dict,
-    "params": dict,
-}
-KINDS = {"f": "real numbers", "u1": "bytes", "S": "text of fixed length"}
-Shape = tuple[int | None, ...]  # None: any length
+FORMAT = "fpgan evaluation 2"
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"  # of records made by earlier versions
+
+
+def _like(*kinds: str) -> AfterValidator:
+    """Accepts arrays of a type and shape such as "float32 (N, 2)", in which capitals stand for any length."""
+    patterns = [re.sub("[A-Z]", r"\\d+", re.escape(kind)) for kind in kinds]
+
+    def check(array: NDArray[Any]) -> NDArray[Any]:
+        found = f"{array.dtype} {array.shape}"
+        if not any(re.fullmatch(pattern, found) for pattern in patterns):
+            raise ValueError(f"is {found}; expected {' or '.join(kinds)}")
+        return array
+
+    return AfterValidator(check)
+
+
+def _finite(angles: NDArray[np.float32]) -> NDArray[np.float32]:
+    if not np.isfinite(angles).all():
+        raise ValueError("holds angles that are not finite")
+    return angles
+
+
+def _names(names: Any) -> NDArray[np.str_]:
+    found = np.array(names, str)
+    if found.ndim != 1:
+        raise ValueError("is not a list of names")
+    return found
+
+
+Pictures = Annotated[NDArray[np.uint8], _like("uint8 (N, H, W)", "uint8 (N, H, W, 3)")]
+Angles = Annotated[NDArray[np.float32], _like("float32 (N, 2)")]
+Points = Annotated[NDArray[np.float32], _like(f"float32 (N, {LANDMARKS}, 2)")]
+Estimated = Annotated[NDArray[np.float32], _like("float32 (S, N, 2)"), AfterValidator(_finite)]
 
 
 class Shown(NamedTuple):
     """A few test eyes of one direction and their translations; rows correspond."""
 
-    source: NDArray[np.uint8]
+    source: Pictures
     """(n, H, W) grey or (n, H, W, 3) RGB."""
-    translation: NDArray[np.uint8]
-    """As the source."""
-    gaze: NDArray[np.float32]
-    """(n, 2) labels, pitch and yaw in radians; NaN where unknown."""
-    gaze_source: NDArray[np.float32]
-    """(n, 2) estimates on the sources by the estimator trained on S."""
-    gaze_translation: NDArray[np.float32]
+    translation: Pictures
+    """Same shape as the source."""
+    gaze: Angles
+    """(n, 2) labels, pitch and yaw in radians; NaN if unknown."""
+    gaze_source: Angles
+    """(n, 2) estimates on the sources by the estimator trained on adapted S."""
+    gaze_translation: Angles
     """(n, 2) estimates on the translations by the same estimator."""
-    landmarks_source: NDArray[np.float32]
-    """(n, 18, 2) found in the sources, x and y in pixels."""
-    landmarks_translation: NDArray[np.float32]
-    """(n, 18, 2) found in the translations."""
+    landmarks_source: Points
+    """(n, 18, 2) landmarks found in the sources, x and y in pixels."""
+    landmarks_translation: Points
+    """(n, 18, 2) landmarks found in the translations."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(arbitrary_types_allowed=True, extra="forbid"))
 class Evaluation:
-    """What one evaluation measured, on which eyes, and what it depended on."""
+    """The results of one evaluation, its test eyes, and the parameters it depended on."""
 
     name: str
     """Such as "default" or "ablation/cyclegan"."""
     protocol: str
-    """In words: on whom, and what the translator had seen."""
-    seeds: tuple[int, ...]
-    person: NDArray[np.str_]
-    """(N,) of the real test eyes with gaze labels."""
-    gaze: NDArray[np.float32]
-    """(N, 2) their labels, pitch and yaw in radians."""
-    head: NDArray[np.float32]
-    """(N, 2) pitch and yaw in radians; NaN where unknown."""
+    """The test persons and the translator's training data, in words."""
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
+    person: Annotated[NDArray[np.str_], BeforeValidator(_names)]
+    """(N,) person of each real test eye with a gaze label."""
+    gaze: Annotated[Angles, AfterValidator(_finite)]
+    """(N, 2) gaze labels of these eyes, pitch and yaw in radians."""
+    head: Angles
+    """(N, 2) their head poses, pitch and yaw in radians; NaN if unknown."""
     test_digest: str
-    """Of all real test eyes, as `digest_test_eyes` makes it."""
-    estimates: dict[str, NDArray[np.float32]]
-    """By protocol (seeds, N, 2), or (1, N, 2) where nothing is trained; empty when no eye has a label."""
+    """Digest of all real test eyes by `digest_test_eyes`."""
+    estimates: dict[str, Estimated]
+    """By protocol (seeds, N, 2), or (1, N, 2) if nothing is trained; empty when no eye has a label."""
     skipped: dict[str, str]
-    """Protocols that were not run, and why."""
-    shown: dict[str, Shown]
-    """By direction, of the first seed."""
+    """Why protocols have no estimates."""
+    shown: dict[Direction, Shown]
+    """From the networks of the first seed."""
     scores: dict[str, Any]
     """The content of metrics.json."""
     params: dict[str, Any]
@@ -99,129 +124,82 @@ def save_evaluation(path: Path, evaluation: Evaluation) -> None:
 
     Raises Unavailable when there is no room for it.
     """
-    with new_hdf5(path) as (file, _):
-        file.attrs["format"] = np.bytes_(FORMAT)
-        for name in JSON:
-            file[name] = np.bytes_(json.dumps(getattr(evaluation, name)))
-        file["person"] = np.char.encode(evaluation.person, "utf-8")
-        file["gaze"], file["head"] = evaluation.gaze, evaluation.head
-        estimates = file.create_group("estimates", track_order=True)
-        for protocol, angles in evaluation.estimates.items():
-            estimates[protocol] = angles
-        shown = file.create_group("shown")
-        for direction, eyes in evaluation.shown.items():
-            group = shown.create_group(direction)
-            for name, values in eyes._asdict().items():
-                group[name] = values
+    arrays = {"gaze": evaluation.gaze, "head": evaluation.head}
+    arrays |= {f"estimates/{protocol}": gaze for protocol, gaze in evaluation.estimates.items()}
+    for direction, shown in evaluation.shown.items():
+        arrays |= {f"shown/{direction}/{name}": values for name, values in shown._asdict().items()}
+    texts = {"person": evaluation.person.tolist()} | {
+        name: getattr(evaluation, name)
+        for name in ("name", "protocol", "seeds", "test_digest", "skipped", "scores", "params")
+    }
+    metadata = {FORMAT: json.dumps(texts)}
+    with replacing(path) as partial:
+        save_file({name: np.ascontiguousarray(values) for name, values in arrays.items()}, partial, metadata)
 
 
 def load_evaluation(path: Path) -> Evaluation:
     """Reads a record.
 
-    Raises InputError, naming the file and what is wrong in it, when it is absent, is no such record, or a
-    dataset is missing, damaged, of the wrong type or shape, or not in this file.
+    Raises InputError, naming the file and its fault, when it is absent, not a record, or damaged, or a value
+    is missing or has the wrong type or shape.
     """
-    with open_hdf5(path, "the record of an evaluation (evaluation.h5)") as file:
-        try:
-            return _read_evaluation(path, file)
-        except (*DAMAGED, MemoryError) as error:  # or of a length that no memory holds
-            raise InputError(f"{path}: damaged record of an evaluation ({error})") from None
-
-
-def _read_evaluation(path: Path, file: h5py.File) -> Evaluation:
-    written = file.attrs.get("format")
-    if not isinstance(written, bytes) or written.decode() != FORMAT:
-        raise InputError(f"{path}: not the record of an evaluation: its format is not '{FORMAT}'")
-    check_links(f"{path}:", file)
-    texts = {name: _json(path, file, name, kind) for name, kind in JSON.items()}
-    seeds = texts["seeds"]
-    if not seeds or not all(type(seed) is int for seed in seeds):
-        raise InputError(f"{path}: 'seeds' is not a list of numbers")
-    person = np.char.decode(_array(path, file, "person", "S", (None,)), "utf-8")
-    count = len(person)
-    groups = {name: _group(path, file, name) for name in ("estimates", "shown")}
-    return Evaluation(
-        **(texts | {"seeds": tuple(seeds)}),
-        person=person,
-        gaze=_finite_angles(path, file, "gaze", (count, 2)),
-        head=_array(path, file, "head", "f", (count, 2)),
-        estimates={
-            protocol: _read_estimates(path, groups["estimates"], protocol, len(seeds), count)
-            for protocol in groups["estimates"]
-        },
-        shown={
-            direction: _read_shown(path, _group(path, groups["shown"], direction))
-            for direction in DIRECTIONS
-            if direction in groups["shown"]
-        },
-    )
-
-
-def _read_estimates(path: Path, group: h5py.Group, protocol: str, seeds: int, count: int) -> NDArray:
-    angles = _finite_angles(path, group, protocol, (None, count, 2))
-    if len(angles) not in (1, seeds):
-        raise InputError(f"{path}: '{_place(group, protocol)}' is of {len(angles)} seeds, not of {seeds}")
-    if not count:
-        raise InputError(f"{path}: '{_place(group, protocol)}' holds estimates on no eyes")
-    return angles
-
-
-def _finite_angles(path: Path, group: h5py.Group, name: str, shape: Shape) -> NDArray:
-    angles = _array(path, group, name, "f", shape)
-    if not np.isfinite(angles).all():
-        raise InputError(f"{path}: '{_place(group, name)}' holds angles that are not finite")
-    return angles
-
-
-def _read_shown(path: Path, group: h5py.Group) -> Shown:
-    source = group.get("source")
-    color = isinstance(source, h5py.Dataset) and source.ndim == 4
-    image = _array(path, group, "source", "u1", (None, None, None, 3) if color else (None, None, None))
-    angles, points = (len(image), 2), (len(image), LANDMARKS, 2)
-    return Shown(
-        image,
-        _array(path, group, "translation", "u1", image.shape),
-        *(_array(path, group, name, "f", angles) for name in ("gaze", "gaze_source", "gaze_translation")),
-        *(_array(path, group, name, "f", points) for name in ("landmarks_source", "landmarks_translation")),
-    )
-
-
-def _json(path: Path, file: h5py.File, name: str, kind: type) -> Any:
-    text = _array(path, file, name, "S", ()).item()
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such file; expected the record of an evaluation (evaluation.safetensors)"
+        )
+    with path.open("rb") as start:
+        if start.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE:
+            raise InputError(
+                f"{path}: an HDF5 file; a record of an evaluation made by an earlier version cannot be read: "
+                "evaluate again with `dvc repro`"
+            )
     try:
-        value = json.loads(text)
+        with safe_open(path, "np") as file:
+            text = (file.metadata() or {}).get(FORMAT)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # the last two: no type of NumPy's
+        raise InputError(f"{path}: not the record of an evaluation, or damaged: {error}") from None
+    if text is None:
+        raise InputError(f"{path}: not the record of an evaluation: its metadata has no '{FORMAT}'")
+    try:
+        return _evaluation(text, arrays)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where, reason = "/".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
+        raise InputError(f"{path}: damaged record of an evaluation: '{where}': {reason}") from None
     except ValueError as error:
-        raise InputError(f"{path}: '{name}' is not JSON ({error})") from None
-    if not isinstance(value, kind):
-        raise InputError(f"{path}: '{name}' is not a JSON {kind.__name__}")
-    return value
+        raise InputError(f"{path}: damaged record of an evaluation: {error}") from None
 
 
-def _group(path: Path, parent: h5py.Group, name: str) -> h5py.Group:
-    group = parent.get(name)
-    if not isinstance(group, h5py.Group):
-        raise InputError(f"{path}: has no group '{_place(parent, name)}'")
-    check_links(f"{path}: group '{_place(parent, name)}':", group)
-    return group
+def _evaluation(text: str, arrays: dict[str, NDArray[Any]]) -> Evaluation:
+    """The evaluation from the JSON and the arrays of a record; raises ValueError if they do not fit."""
 
+    def below(folder: str) -> dict[str, NDArray[Any]]:
+        return {name.removeprefix(folder): arrays[name] for name in arrays if name.startswith(folder)}
 
-def _array(path: Path, group: h5py.Group, name: str, kind: str, shape: Shape) -> NDArray:
-    """A dataset of one of `KINDS`; real numbers as float32."""
-    where = f"{path}: '{_place(group, name)}'"
-    data = group.get(name)
-    if not isinstance(data, h5py.Dataset):
-        raise InputError(f"{where} is missing")
-    fits = data.ndim == len(shape) and all(
-        wanted in (None, length) for wanted, length in zip(shape, data.shape, strict=True)
+    texts, estimates = from_json(text), below("estimates/")
+    if not isinstance(texts, dict):
+        raise ValueError("its JSON is not an object")
+    evaluation = TypeAdapter(Evaluation).validate_python(
+        texts
+        | {name: arrays[name] for name in ("gaze", "head") if name in arrays}
+        | {"estimates": {name: estimates[name] for name in [*PROTOCOLS, *estimates] if name in estimates}}
+        | {"shown": {direction: shown for direction in Direction if (shown := below(f"shown/{direction}/"))}}
     )
-    if not fits:
-        expected = ", ".join("any" if length is None else str(length) for length in shape)
-        raise InputError(f"{where} has shape {data.shape}; expected ({expected})")
-    if (data.dtype.str[1:] if kind == "u1" else data.dtype.kind) != kind:
-        raise InputError(f"{where} is {data.dtype}; expected {KINDS[kind]}")
-    check_stored(where, data)
-    return np.asarray(data[()], np.float32) if kind == "f" else np.asarray(data[()])
+    for name, rows, expected in _rows(evaluation):
+        if rows != expected:
+            raise ValueError(f"'{name}' has {rows} rows; expected {expected}")
+    return evaluation
 
 
-def _place(parent: h5py.Group, name: str) -> str:
-    return f"{parent.name}/{name}".lstrip("/")
+def _rows(evaluation: Evaluation) -> Iterator[tuple[str, int, int]]:
+    """Name, actual and expected length of every array."""
+    eyes, seeds = len(evaluation.person), len(evaluation.seeds)
+    yield "gaze", len(evaluation.gaze), eyes
+    yield "head", len(evaluation.head), eyes
+    for name, gaze in evaluation.estimates.items():
+        yield f"estimates/{name}", len(gaze), 1 if len(gaze) == 1 else seeds
+        yield f"estimates/{name} of every seed", gaze.shape[1], max(eyes, 1)  # estimates are of some eye
+    for direction, shown in evaluation.shown.items():
+        for name, values in shown._asdict().items():
+            yield f"shown/{direction}/{name}", len(values), len(shown.source)

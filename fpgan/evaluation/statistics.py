@@ -1,17 +1,19 @@
-"""How sure mean errors and their differences are: bootstrap over persons and seeds.
+"""The uncertainty of mean errors and of their differences: bootstrap over persons and seeds.
 
-A new person, or a new training, gives another mean error. Both are drawn at random here, as many times as
-it takes to see by how much: whole persons, since the eyes of one person err alike (the cluster bootstrap;
-Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8), and seeds where there are
-several (persons and seeds crossed: Owen, The pigeonhole bootstrap, 2007). Of n persons or seeds n - 1 are
-drawn, which makes the variance unbiased (Rao and Wu, Resampling inference with complex survey data, 1988).
+Another person, or another training, gives another mean error. The bootstrap draws both at random many times
+to measure this variation: whole persons, because the errors of one person's eyes are alike (the cluster
+bootstrap; Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 3.8), and seeds if
+there are several (persons and seeds crossed: Owen, The pigeonhole bootstrap, 2007). Of n persons or seeds it
+draws n - 1, which makes the variance unbiased (Rao and Wu, Resampling inference with complex survey data,
+1988).
 
 Tests have few persons, and percentiles of a bootstrap over few persons are far too narrow: with 3 persons
-they hold the true mean not in 95 but in some 75 of 100 cases. So the interval is the mean plus and minus the
-bootstrap's standard error times a quantile of Student's t (Hesterberg, What teachers should know about the
-bootstrap, 2015), with Satterthwaite's degrees of freedom from the variances of persons and of seeds. With few
-persons it is wide, and it rests on the persons' mean errors being about normally distributed, which 3 persons
-cannot show. No test can do better: flipping the signs of 3 persons' differences never gives p < 0.25.
+they contain the true mean in about 75 of 100 cases instead of 95. The interval is therefore the mean plus
+and minus the bootstrap's standard error times a quantile of Student's t (Hesterberg, What teachers should
+know about the bootstrap, 2015), with Satterthwaite's degrees of freedom from the variances of persons and of
+seeds. With few persons it is wide, and it assumes that the persons' mean errors are about normally
+distributed, which 3 persons cannot show. No test can do better: flipping the signs of 3 persons' differences
+never gives p < 0.25.
 """
 
 from typing import Literal, NamedTuple
@@ -22,49 +24,49 @@ from scipy import stats
 
 from fpgan.evaluation.estimates import Estimates, check_same_eyes
 
-DRAWS = 1000  # their standard deviation, which is all that is used of them, is known to 2 %
-DRAWN_AT_ONCE = 1 << 20  # persons or eyes; more do not fit into the processor's cache
-NEGLIGIBLE = 0.005  # degrees: what two decimals do not show is no difference
-FEW = 6  # persons: of fewer, a test of signs, which assumes nothing, never finds p < 0.05
-MOST = 180.0  # degrees: no angular error, and no difference of two, is larger
+DRAWS = 1000  # enough to know their standard deviation, the only use of them, to 2 %
+DRAWN_AT_ONCE = 1 << 20  # persons or eyes; more exceed the processor's cache
+NEGLIGIBLE = 0.005  # degrees: a smaller difference is not visible in two decimals
+FEW = 6  # persons: with fewer, a sign test, which assumes no distribution, never finds p < 0.05
+MOST = 180.0  # degrees: the largest possible angular error, and difference of two
 
 Over = Literal["persons", "eyes"]
 Array = NDArray[np.float64]
 
 
 class Interval(NamedTuple):
-    """Where the mean error of other persons and trainings lies."""
+    """A confidence interval for the mean error of other persons and trainings."""
 
     low: float
     """Degrees."""
     high: float
     """Degrees."""
     over: Over
-    """What was drawn at random, beside seeds; eyes of a single person say nothing of other persons."""
+    """What was drawn at random besides seeds; eyes if there is one person, who says nothing about others."""
 
 
 class PairedDifference(NamedTuple):
-    """One estimator against another on the same eyes."""
+    """The difference between two estimators on the same eyes."""
 
     difference: float
-    """Mean error less the other's, degrees: negative when it errs less."""
+    """Mean error minus the other's, in degrees: negative if it is smaller."""
     low: float
-    """Degrees; of the difference's interval."""
+    """Lower end of the difference's interval, in degrees."""
     high: float
-    """Degrees."""
+    """Upper end, in degrees."""
     p: float
-    """Of a difference as large between two estimators that are alike, in either direction."""
+    """Probability of a difference at least as large, in either direction, between equal estimators."""
     improved: int
-    """Persons with a lower mean error."""
+    """Number of persons with a lower mean error."""
     persons: int
     over: Over
-    """As in `Interval`."""
+    """What was drawn at random, as in `Interval`."""
     seeds: tuple[int, int]
-    """Of both estimators. The noise of training is counted only where there are several."""
+    """Number of seeds of both estimators. The noise of training is included only with several seeds."""
 
     @property
     def more_than_noise(self) -> bool:
-        """Whether the interval leaves out 0, and the difference can be seen at all."""
+        """Whether the interval excludes 0 and the difference is visible in two decimals."""
         return abs(self.difference) >= NEGLIGIBLE and not self.low <= 0 <= self.high
 
     @property
@@ -82,40 +84,40 @@ class PairedDifference(NamedTuple):
 
     @property
     def caveats(self) -> list[str]:
-        """What the outcome rests on, in sentences."""
+        """Limits of the outcome, in sentences."""
         sentences = []
         if self.over == "eyes":
-            sentences.append("One person says nothing of others.")
+            sentences.append("One person says nothing about others.")
         elif self.persons < FEW:
-            sentences.append("So few persons tell only if persons' errors are normally distributed.")
-        if max(self.seeds) == 1:  # a constant answer is of a single seed, and has no such noise
-            sentences.append("With a single seed the noise of training is not counted.")
+            sentences.append("So few persons prove this only if persons' errors are normally distributed.")
+        if max(self.seeds) == 1:  # a constant estimate has one seed and no noise of training
+            sentences.append("With a single seed the noise of training is not included.")
         return sentences
 
 
 class _Noise(NamedTuple):
-    """How much a mean error, or a difference of two, varies."""
+    """The variation of a mean error, or of a difference of two."""
 
     standard_error: float
     freedom: float
     """Degrees of freedom of the standard error."""
 
     def reach(self, level: float) -> float:
-        """How far the interval goes to either side."""
+        """Half the width of the interval."""
         return float(self.standard_error * stats.t.ppf((1 + level) / 2, self.freedom))
 
     def p(self, difference: float) -> float:
-        """Of a difference as large, in either direction, where there is none."""
+        """Probability of a difference at least as large, in either direction, if the true difference is 0."""
         if not self.standard_error:
             return float(difference == 0)
         return float(2 * stats.t.sf(abs(difference) / self.standard_error, self.freedom))
 
 
 def mean_interval(estimates: Estimates, level: float = 0.95) -> Interval:
-    """Interval of the mean error over persons and seeds; with a single person over its eyes.
+    """Interval of the mean error over persons and seeds; with a single person, over that person's eyes.
 
-    With a single eye it is everything from 0 to 180 degrees. With one seed the noise of training is not in
-    it: it is the interval of these very networks on other persons.
+    With a single eye it is 0 to 180 degrees. With one seed it leaves out the noise of training: it is the
+    interval of these very networks on other persons.
     """
     groups, over = _groups(estimates)
     reach = _noise([_sums(estimates, groups)], np.bincount(groups)).reach(level)
@@ -123,11 +125,10 @@ def mean_interval(estimates: Estimates, level: float = 0.95) -> Interval:
 
 
 def compare(estimates: Estimates, other: Estimates, level: float = 0.95) -> PairedDifference:
-    """How an estimator differs from another: the same persons are drawn for both, seeds for each its own.
+    """The difference of an estimator from another: both get the same persons, and seeds drawn independently.
 
-    Two estimators that share a seed's network differ less by chance than two that do not; that is not made
-    use of, so their interval is rather too wide. Raises InputError, saying what differs, when they were not
-    tested on the same eyes.
+    Two estimators that share networks vary together; this is not used, so their interval is rather too wide.
+    Raises InputError, naming the difference, when they were not tested on the same eyes.
     """
     check_same_eyes(estimates, other)
     groups, over = _groups(estimates)
@@ -147,25 +148,25 @@ def compare(estimates: Estimates, other: Estimates, level: float = 0.95) -> Pair
 
 
 def _groups(estimates: Estimates) -> tuple[NDArray[np.int64], Over]:
-    """The number (N,) of the person each eye belongs to, or, with one person, of the eye."""
+    """(N,) the index of each eye's person, or, with one person, of the eye itself."""
     names, numbers = np.unique(estimates.person, return_inverse=True)
     return (numbers, "persons") if len(names) > 1 else (np.arange(len(numbers)), "eyes")
 
 
 def _sums(estimates: Estimates, groups: NDArray[np.int64]) -> Array:
-    """Sums of errors (seeds, groups)."""
+    """Sums of errors over the eyes of each group, (seeds, groups)."""
     return np.stack([np.bincount(groups, errors) for errors in estimates.errors])
 
 
 def _noise(systems: list[Array], sizes: NDArray[np.int64]) -> _Noise:
-    """The noise of the sum of several systems' means, from their sums of errors (seeds, groups).
+    """The noise of the sum of several systems' mean errors, from their sums of errors (seeds, groups).
 
-    `sizes` are the eyes (groups,) in each group.
+    `sizes` (groups,) are the numbers of eyes in the groups.
     """
     count = len(sizes)
     if count == 1:
         return _Noise(np.inf, 1)
-    # In an order that depends on nothing but the errors, so that neither does the outcome.
+    # Sorted by the errors alone, so that the outcome does not depend on the order or names of persons.
     order = np.lexsort(np.concatenate([*systems, sizes[None]]))
     systems, sizes = [sums[:, order] for sums in systems], sizes[order]
     random = np.random.default_rng(0)

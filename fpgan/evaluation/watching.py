@@ -1,6 +1,4 @@
-"""What a GAN training is watched by: how its generators do on eyes that are held out."""
-
-from __future__ import annotations
+"""Scores of the generators on held-out eyes during a GAN training."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,6 +9,7 @@ from torch import nn
 from fpgan.data.eyes import Eyes
 from fpgan.data.gaze import angular_error
 from fpgan.data.pictures import tile
+from fpgan.domains import Direction
 from fpgan.evaluation.preservation import Features, feature_preservation, find_features, mean_change
 from fpgan.networks.gazenet import GazeNet
 from fpgan.networks.hourglass import LandmarkNet
@@ -24,9 +23,9 @@ GRID_EYES, GRID_COLUMNS = 10, 5
 
 
 class Watch:
-    """Scores of the generators on held-out eyes of both domains: a `training.gan.Watcher`.
+    """Scores the generators on held-out eyes of both domains: a `training.gan.Watcher`.
 
-    Every time the same eyes are translated, the first of them into the fixed grid.
+    Every call translates the same eyes; the first of them are shown in a grid.
     """
 
     def __init__(
@@ -36,7 +35,7 @@ class Watch:
         features: Mapping[str, nn.Module],  # those of WATCHED_FEATURES
         picture: Callable[[int, str, NDArray[np.uint8]], None],  # takes step, name and grid
     ) -> None:
-        self.eyes = {"s2r": spread(synthetic), "r2s": spread(real)}
+        self.eyes = {Direction.S2R: spread(synthetic), Direction.R2S: spread(real)}
         gaze_net, landmark_net = (features[name] for name in WATCHED_FEATURES)
         assert isinstance(gaze_net, GazeNet)
         assert isinstance(landmark_net, LandmarkNet)
@@ -49,39 +48,38 @@ class Watch:
 
     def __call__(self, step: int, generators: Generators) -> dict[str, float]:
         scores: dict[str, float] = {}
-        there_and_back = {"s2r": generators, "r2s": (generators.F, generators.G)}
-        for direction, (there, back) in there_and_back.items():
-            eyes = self.eyes[direction]
+        after: dict[Direction, Features] = {}
+        for direction, eyes in self.eyes.items():
+            there, back = (getattr(generators, way.generator) for way in (direction, direction.opposite))
             translated = translate_pictures(there, eyes.image)
             returned = translate_pictures(back, translated)
             self.picture(step, f"translations/{direction}", grid(eyes.image, translated, returned))
-            after = self._features(translated)
-            kept = feature_preservation(eyes.image, translated, self.before[direction], after)
+            after[direction] = self._features(translated)
+            kept = feature_preservation(eyes.image, translated, self.before[direction], after[direction])
             scores |= {f"{direction}/{name}": value for name, value in kept._asdict().items()}
             scores[f"{direction}/cycle_error"] = float(mean_change(eyes.image, returned).mean())
-        scores |= self._gaze_errors(after)
-        return scores
+        return scores | self._gaze_errors(after[Direction.R2S])
 
     def _gaze_errors(self, translated: Features) -> dict[str, float]:
-        """Errors of the estimator trained on S on real eyes with labels and on their translations."""
-        eyes = self.eyes["r2s"]
+        """Errors of the feature network on real eyes with gaze labels and on their translations."""
+        eyes, before = self.eyes[Direction.R2S], self.before[Direction.R2S]
         known = eyes.has_gaze
         if not known.any():
             return {}
         return {
             TASK_METRIC: float(angular_error(translated.gaze, eyes.gaze)[known].mean()),
-            "real/gaze_error_degrees": float(angular_error(self.before["r2s"].gaze, eyes.gaze)[known].mean()),
+            "real/gaze_error_degrees": float(angular_error(before.gaze, eyes.gaze)[known].mean()),
         }
 
 
 def grid(*rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """One picture of the first `GRID_EYES` of pictures (N, H, W[, 3]), each kind under the one before."""
+    """One picture of the first `GRID_EYES` of each of `rows` (N, H, W[, 3]), one kind below the other."""
     whole = min(len(rows[0]), GRID_EYES) - GRID_COLUMNS
     starts = range(0, max(whole, 0) + 1, GRID_COLUMNS)
     return tile([pictures[start : start + GRID_COLUMNS] for start in starts for pictures in rows])
 
 
 def spread(eyes: Eyes) -> Eyes:
-    """Up to `WATCHED_EYES` of the eyes, in an order that spreads the first few over all of them."""
+    """Up to `WATCHED_EYES` of the eyes, in random order, so that the first few come from the whole set."""
     order = np.random.default_rng(0).permutation(len(eyes))
     return eyes.select(order[:WATCHED_EYES])

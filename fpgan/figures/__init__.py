@@ -1,4 +1,4 @@
-"""Figures from eyes, gazes and errors, each a matplotlib figure to be saved."""
+"""Matplotlib figures of eyes, gaze and errors."""
 
 import matplotlib
 

@@ -1,10 +1,7 @@
-"""How far gaze estimates are from the truth: distributions, maps over angles, persons.
-
-Colours are those of Okabe and Ito, which colour-blind people tell apart; each protocol keeps its own.
-"""
+"""Figures of gaze errors: distributions, maps over angles, persons; styles are in `PROTOCOLS`."""
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,46 +12,24 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from fpgan.evaluation.estimates import ErrorMap, Estimates, error_map
+from fpgan.evaluation.protocols import PROTOCOLS, Style
 from fpgan.evaluation.statistics import mean_interval
-from fpgan.wording import spaced
+from fpgan.wording import spaced, with_spread
 
-MARKS = (5, 7)  # degrees: errors below them are counted in the report
-PANELS = 4  # of maps, in a line
+MARKS = (5, 7)  # degrees: the summary gives the share of errors below each
+PANELS = 4  # maps per line
 PANEL = 2.9  # inches
 
 
-class Style(NamedTuple):
-    """How one protocol is drawn everywhere."""
-
-    color: str
-    line: str
-    marker: str
-
-
-STYLES = {
-    "mean_gaze": Style("0.55", ":", "x"),
-    "no_adaptation": Style("black", "-", "o"),
-    "forward": Style("#0072B2", "-", "^"),
-    "backward": Style("#D55E00", "-", "v"),
-    "both": Style("#009E73", "-", "D"),
-    "adaptive_data": Style("#CC79A7", "-", "P"),
-    "real_bound": Style("#E69F00", "--", "s"),
-    "synthetic": Style("#56B4E9", "-.", "*"),
-}
-OTHER_STYLES = [
-    Style(style.color, line, style.marker) for line in ("-", "--", ":") for style in STYLES.values()
-]
-
-
 def error_distributions(estimates: Mapping[str, Estimates]) -> Figure:
-    """Angular errors of several protocols: the cumulative share of eyes, and a histogram."""
+    """Angular errors of several protocols with a style: the cumulative share of eyes, and a histogram."""
     figure = Figure(figsize=(11, 4), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1], sharex=True)
-    most = max(float(np.percentile(found.errors, 99)) for found in estimates.values())
+    drawn = _styled(estimates)
+    most = max(float(np.percentile(found.errors, 99)) for _, found, _ in drawn)
     bins = np.linspace(0, most, 30)
-    for name, found, style in _styled(estimates):
-        spread = "" if found.spread is None else f" \N{PLUS-MINUS SIGN} {found.spread:.2f}"
-        label = f"{spaced(name)}: mean {found.mean:.2f}{spread}, median {found.median:.2f}"
+    for name, found, style in drawn:
+        label = f"{spaced(name)}: mean {with_spread(found.mean, found.spread)}, median {found.median:.2f}"
         rising, share = found.cumulative()
         left.step(
             np.append(0, rising),
@@ -83,7 +58,7 @@ def error_distributions(estimates: Mapping[str, Estimates]) -> Figure:
     left.set(ylabel="eyes with a smaller error", xlim=(0, most), ylim=(0, 1))
     left.yaxis.set_major_formatter(PercentFormatter(1))
     left.legend(fontsize=8, frameon=False, loc="lower right")
-    right.set(ylabel="eyes, share a degree", ylim=(0, None))
+    right.set(ylabel="share of eyes per degree", ylim=(0, None))
     right.yaxis.set_major_formatter(PercentFormatter(1))
     return figure
 
@@ -93,9 +68,9 @@ def error_maps(
 ) -> Figure:
     """Mean errors of several protocols by true gaze or by head pose, in one colour scale, and counts of eyes.
 
-    `angles` (N, 2), pitch and yaw in radians, are those of the eyes that all protocols were tested on. Eyes
-    whose angles are NaN are left out and counted; bins of too few eyes are white. Raises ValueError
-    when the angles of no eye are known.
+    `angles` (N, 2), pitch and yaw in radians, belong to the eyes that all protocols were tested on. Eyes
+    whose angles are NaN are left out and counted; bins with too few eyes are white. Raises ValueError if the
+    angles of no eye are known.
     """
     maps = {name: error_map(found, angles) for name, found in estimates.items()}
     one = next(iter(maps.values()))
@@ -120,37 +95,38 @@ def error_maps(
     unknown = f", {one.unknown} more are unknown" if one.unknown else ""
     count_panel.set_title(f"eyes in each bin{unknown}", fontsize=9)
     figure.colorbar(mesh, cax=count_panel.inset_axes((1.04, 0, 0.05, 1)), label="eyes")
-    what = "true gaze" if kind == "gaze" else "head"
+    angle = "true gaze" if kind == "gaze" else "head"
     for panel in (*panels, count_panel):
         panel.set(xlim=yaw[::-1], ylim=pitch)  # so that an eye looking to the image's left is on the left
-        panel.set_xlabel(f"{what} yaw, degrees (+: image left)", fontsize=8)
+        panel.set_xlabel(f"{angle} yaw, degrees (+: image left)", fontsize=8)
         if panel in axes[:, 0]:
-            panel.set_ylabel(f"{what} pitch, degrees (+: up)", fontsize=8)
+            panel.set_ylabel(f"{angle} pitch, degrees (+: up)", fontsize=8)
     for panel in unused:
         panel.axis("off")
     return figure
 
 
 def person_errors(estimates: Mapping[str, Estimates]) -> Figure:
-    """Mean error of every person and of all, by protocol, with 95 % intervals.
+    """Mean error of every person and of all persons, by protocol with a style, with 95 % intervals.
 
-    A person's interval is over that person's eyes and over seeds, that of all over persons and seeds.
+    Intervals of a person are over that person's eyes and seeds, intervals of all over persons and seeds.
     """
-    persons = sorted({person for found in estimates.values() for person in found.persons})
+    drawn = _styled(estimates)
+    persons = sorted({person for _, found, _ in drawn for person in found.persons})
     groups = [*persons, "all"]
     figure = Figure(
-        figsize=(max(6.5, 1.5 + 0.11 * len(groups) * (len(estimates) + 1)), 3.6), layout="constrained"
+        figsize=(max(6.5, 1.5 + 0.11 * len(groups) * (len(drawn) + 1)), 3.6), layout="constrained"
     )
     axes = figure.subplots()
-    shifts = np.linspace(-0.36, 0.36, len(estimates) + 2)[1:-1]
+    shifts = np.linspace(-0.36, 0.36, len(drawn) + 2)[1:-1]
     most = 0.0
-    for shift, (name, found, style) in zip(shifts, _styled(estimates), strict=True):
+    for shift, (name, found, style) in zip(shifts, drawn, strict=True):
         parts = {person: found.of_person(person) for person in found.persons} | {"all": found}
         places = np.array([groups.index(group) for group in parts]) + shift
         means = [part.mean for part in parts.values()]
         axes.plot(places, means, style.marker, color=style.color, markersize=4.5, label=spaced(name))
         for place, part in zip(places, parts.values(), strict=True):
-            if len(part.person) > 1:  # that of a single eye is everything
+            if len(part.person) > 1:  # the interval of a single eye is 0 to 180 degrees
                 low, high, _ = mean_interval(part)
                 axes.vlines(place, low, high, color=style.color, linewidth=1.2)
                 most = max(most, high)
@@ -168,17 +144,16 @@ def person_errors(estimates: Mapping[str, Estimates]) -> Figure:
     )
     axes.tick_params(axis="x", length=0)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(fontsize=8, frameon=False, loc="outside upper center", ncols=min(len(estimates), 6))
+    figure.legend(fontsize=8, frameon=False, loc="outside upper center", ncols=min(len(drawn), 6))
     return figure
 
 
 def _styled(estimates: Mapping[str, Estimates]) -> list[tuple[str, Estimates, Style]]:
-    others = iter(OTHER_STYLES)
-    return [(name, found, STYLES.get(name) or next(others)) for name, found in estimates.items()]
+    return [(name, found, style) for name, found in estimates.items() if (style := PROTOCOLS[name].style)]
 
 
 def _shown_range(found: ErrorMap, axis: Literal[0, 1]) -> tuple[float, float]:
-    """From where to where, in degrees, there are bins with enough eyes."""
+    """The range of bins with enough eyes, in degrees."""
     edges = (found.pitch_edges, found.yaw_edges)[axis]
     bins = np.flatnonzero(np.isfinite(found.mean).any(axis=1 - axis))
     return (edges[bins[0]], edges[bins[-1] + 1]) if len(bins) else (edges[0], edges[-1])

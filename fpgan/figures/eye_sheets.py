@@ -1,11 +1,11 @@
-"""Eye pictures with their gaze and landmarks, alone and beside their translations."""
+"""Figures of eyes with their gaze and landmarks, alone and above their translations."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fpgan.data.eyes import LANDMARKS
+from fpgan.data.eyes import LANDMARKS, spread_rows
 from fpgan.data.gaze import angles_to_vectors
 
 ARROW = 0.3  # length of a gaze arrow seen from the side, in picture widths
@@ -20,9 +20,9 @@ def draw_eye(
     color: str = "tab:orange",
     start: NDArray[np.floating] | None = None,
 ) -> None:
-    """One eye (H, W[, 3]), its landmarks as dots, its gaze as an arrow.
+    """Draws one eye (H, W[, 3]), its landmarks (18, 2) as dots, its gaze (2,) as an arrow.
 
-    The arrow begins at `start` (2,), or else at the iris landmark, or else in the middle.
+    The arrow starts at `start` (2,), by default at the iris landmark, without landmarks in the middle.
     """
     height, width = picture.shape[:2]
     axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
@@ -50,7 +50,7 @@ def draw_eye(
 def eye_sheet(
     pictures: NDArray[np.uint8], gaze: NDArray[np.floating], landmarks: NDArray[np.floating]
 ) -> Figure:
-    """Eyes (N, H, W[, 3]) with their gaze and landmarks, eight a line."""
+    """Eyes (N, H, W[, 3]) with gaze (N, 2) and landmarks (N, 18, 2), eight per line."""
     lines = -(-len(pictures) // COLUMNS)
     height, width = pictures.shape[1:3]
     figure = Figure(figsize=(12, 12 / COLUMNS * lines * height / width), layout="constrained")
@@ -73,11 +73,11 @@ def translation_sheet(
     landmarks_after: NDArray[np.floating] | None = None,
     pairs: int = 2 * COLUMNS,
 ) -> Figure:
-    """Eyes (N, H, W[, 3]) above their translations, spread over the set.
+    """Eyes (N, H, W[, 3]) above their translations: at most `pairs`, spread over the set.
 
-    Orange arrows are the labels `gaze`, blue ones estimates on the translations.
+    Orange arrows are the labels `gaze`, blue arrows the estimates `gaze_after` on the translations.
     """
-    rows = np.linspace(0, len(before) - 1, min(pairs, len(before))).astype(int)
+    rows = spread_rows(len(before), pairs)
     lines = -(-len(rows) // COLUMNS)
     height, width = before.shape[1:3]
     figure = Figure(figsize=(12, 24 / COLUMNS * lines * height / width), layout="constrained")

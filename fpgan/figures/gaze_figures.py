@@ -1,4 +1,4 @@
-"""Where eyes look: distributions of gaze."""
+"""Figures of gaze distributions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-# Colours of Okabe and Ito, which colour-blind people tell apart.
+# Colours of Okabe and Ito, which colour-blind people can distinguish.
 LABEL_STYLES: list[dict[str, Any]] = [
     {"color": "black", "linewidth": 2.2, "alpha": 0.45},
     {"color": "#D55E00", "linewidth": 1.4},
@@ -17,7 +17,7 @@ LABEL_STYLES: list[dict[str, Any]] = [
 
 
 def gaze_figure(gazes: dict[str, NDArray[np.floating]]) -> Figure:
-    """Gaze distributions of several eye sets, each (N, 2) in radians: where they overlap, and each angle."""
+    """Gaze of several eye sets, each (N, 2) in radians: both angles in a plane, and the density of each."""
     figure = Figure(figsize=(12, 4), layout="constrained")
     plane, pitch, yaw = figure.subplots(1, 3)
     most = max(float(np.abs(np.degrees(gaze)).max()) for gaze in gazes.values())
@@ -38,7 +38,7 @@ def gaze_figure(gazes: dict[str, NDArray[np.floating]]) -> Figure:
 def label_figure(labels: Mapping[str, NDArray[np.floating]]) -> Figure:
     """Distributions of labels (N, 4) of eye sets: gaze pitch and yaw, head pitch and yaw, in radians.
 
-    An angle that a set does not know is left out.
+    Leaves out angles that are unknown in a whole set.
     """
     figure = Figure(figsize=(13, 3.3), layout="constrained")
     axes = figure.subplots(1, 4, sharey=True)

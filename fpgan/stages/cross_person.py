@@ -1,20 +1,18 @@
-"""The evaluations of all persons who were left out, each alone and together."""
+"""Compares and pools the evaluations of all persons left out in turn."""
 
-from fpgan.comparison.comparison_report import rows_csv
 from fpgan.comparison.find_evaluations import find_branches
 from fpgan.comparison.persons import mean_over_persons, person_rows, person_text, pool, skipped
 from fpgan.config import adapted_to
 from fpgan.errors import InputError
 from fpgan.evaluation.evaluation_report import scores_report
 from fpgan.evaluation.protocols import describe_cross_person
-from fpgan.evaluation.summary import summarize
+from fpgan.evaluation.summary import conclusion, summarize
+from fpgan.evaluation.tables import rows_csv
 from fpgan.figures.error_figures import person_errors
 from fpgan.layout import Branch
-from fpgan.nested import flat_numbers
 from fpgan.params import Params
-from fpgan.runs.headline import DOT
 from fpgan.runs.stage import run_stage
-from fpgan.stages.evaluate import conclusion
+from fpgan.stages.branch_runs import log_branch
 
 STAGE = "cross_person"
 TABLE, FIGURE = "table.csv", "persons.png"
@@ -24,8 +22,8 @@ PIPELINE = "pipelines/cross_person/dvc.yaml"
 def cross_person_stage(params: Params) -> str:
     """Writes a table, a figure of errors by person, and metrics.json; returns the errors as text.
 
-    The MLflow run has a run a person below it. Raises InputError when an evaluation is missing, no person has
-    gaze labels, or persons were evaluated with different seeds.
+    The MLflow run has one run per person below it. Raises InputError if an evaluation is missing, if no
+    person has gaze labels, or if persons were evaluated with different seeds.
     """
     if not params.cross_person.persons:
         raise InputError("cross_person.persons: names nobody")
@@ -40,7 +38,7 @@ def cross_person_stage(params: Params) -> str:
         sections={"split": params.split, "adapt": params.adapt},
         inputs={person: each.path for person, each in found.items()},
         output=None,
-        description="Every person left out in turn, and all of them together.",
+        description="Every person left out in turn, and all persons together.",
     ) as stage:
         scores = summarize(
             estimates,
@@ -59,11 +57,7 @@ def cross_person_stage(params: Params) -> str:
         person_errors(estimates).savefig(stage.results / FIGURE)
         stage.conclude(*conclusion(scores))
         for person, each in found.items():
-            stage.run.child(
-                DOT.join((person, conclusion(each.evaluation.scores)[0])),
-                params={"test_person": person},
-                metrics=flat_numbers(each.evaluation.scores),
-                tags={"test_person": person} | ({"upstream.evaluation": each.run_id} if each.run_id else {}),
-            )
+            branch = branches[person]
+            log_branch(stage.run, branch, each, params=branch.labels, scores=each.evaluation.scores)
     written = [Branch().results(STAGE) / name for name in (TABLE, FIGURE)]
     return f"{person_text(evaluations)}\n\n{scores_report(scores, written)}"

@@ -19,11 +19,11 @@ from fpgan.stages.evaluate import evaluated_files
 from fpgan.tracking.registry import IDENTITY, Entry, champion, make_champion, register
 from fpgan.wording import spaced
 
-ON_CARD = ("/mean", "/low", "/high", "drift_degrees", "drift_pixels", "/change")  # ends of scores
+ON_CARD = ("/mean", "/low", "/high", "drift_degrees", "drift_pixels", "/change")  # ends of names of scores
 
 
 def register_stage(params: Params) -> str:
-    """Writes the ONNX files and the card, registers versions; returns what came of it, in words."""
+    """Writes the ONNX files and the cards, registers versions; returns a sentence per network."""
     evaluation = load_evaluation(EVALUATION)
     trials = [Trial(Branch(), seed) for seed in evaluation.seeds]
     with run_stage(
@@ -77,7 +77,7 @@ def describe(candidate: Candidate, evaluation: Evaluation) -> Card:
 
 
 def enter(candidate: Candidate, evaluation: Evaluation, network: Path, card: str, run_id: str) -> str:
-    """Registers a candidate and lets it challenge the champion; returns what came of it, in words."""
+    """Registers a candidate and compares it with the champion; returns the outcome in words."""
     name, measured = candidate.name, candidate.measured
     content = json.dumps([digest(candidate.weights), measured.tags()])
     tags = measured.tags() | {
@@ -88,19 +88,19 @@ def enter(candidate: Candidate, evaluation: Evaluation, network: Path, card: str
     }
     version, new = register(Entry(name, network, candidate.example, card, candidate.scores, tags), run_id)
     error = "" if measured.error is None else f", error {measured.error:.2f} {candidate.unit}"
-    told = f"{name} version {version}{'' if new else ' (registered before)'}{error}"
+    registered = f"{name} version {version}{'' if new else ' (registered before)'}{error}"
     before = champion(name)
     if before and before.version == version:
-        return f"{told}; the champion"
+        return f"{registered}; the champion"
     verdict = judge(measured, before.tags if before else None)
     if before and not verdict.wins:
-        return f"{told}; version {before.version} stays the champion: {verdict.reason}"
+        return f"{registered}; version {before.version} stays the champion: {verdict.reason}"
     make_champion(name, version)
-    return f"{told}; now the champion: {verdict.reason}"
+    return f"{registered}; now the champion: {verdict.reason}"
 
 
 def skipped_lines(evaluation: Evaluation) -> list[str]:
-    """What the evaluation could not measure, and why."""
+    """A line per reason why the evaluation lacks numbers."""
     reasons: dict[str, list[str]] = {}
     for name, reason in evaluation.skipped.items():
         reasons.setdefault(reason, []).append(spaced(name))
