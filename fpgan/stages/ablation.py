@@ -11,7 +11,7 @@ from fpgan.layout import Branch
 from fpgan.nested import flatten
 from fpgan.params import Params
 from fpgan.runs.stage import run_stage
-from fpgan.stages.branch_runs import log_branch
+from fpgan.runs.branch_runs import log_branch
 
 STAGE = "ablation"
 PIPELINE = "pipelines/ablation/dvc.yaml"

@@ -12,7 +12,7 @@ from fpgan.figures.error_figures import person_errors
 from fpgan.layout import Branch
 from fpgan.params import Params
 from fpgan.runs.stage import run_stage
-from fpgan.stages.branch_runs import log_branch
+from fpgan.runs.branch_runs import log_branch
 
 STAGE = "cross_person"
 TABLE, FIGURE = "table.csv", "persons.png"
