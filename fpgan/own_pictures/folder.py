@@ -34,7 +34,7 @@ Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Eye:
+class UserPicture:
     """A picture of the user's."""
 
     name: str
@@ -47,7 +47,7 @@ class Eye:
     problem: BadSample | None
 
 
-Chunk = list[Eye]
+Chunk = list[UserPicture]
 Stream = Callable[
     [Any, Iterable[Any], Callable[[Any], tuple[Chunk, Picture]], Spread],
     abc.Generator[tuple[Chunk, NDArray[Any]], None, None],
@@ -188,7 +188,7 @@ def _chunks(names: Iterator[tuple[str, str]], size: int) -> Iterator[list[tuple[
 
 def _read(
     root: Path, shape: EyePicture, flip: bool, chunk: list[tuple[str, str]]
-) -> tuple[list[Eye], Picture]:
+) -> tuple[list[UserPicture], Picture]:
     eyes = []
     for name, target in chunk:
         try:
@@ -196,9 +196,9 @@ def _read(
             if flip:
                 picture = np.ascontiguousarray(picture[:, ::-1])
             fitted, crop = fit_picture(picture, shape)
-            eyes.append(Eye(name, target, fitted, is_cut_off(picture, crop), None))
+            eyes.append(UserPicture(name, target, fitted, is_cut_off(picture, crop), None))
         except SampleError as error:
-            eyes.append(Eye(name, target, None, False, error.sample))
+            eyes.append(UserPicture(name, target, None, False, error.sample))
     seen = [eye.picture for eye in eyes if eye.picture is not None]
     return eyes, equalize(np.array(seen, np.uint8).reshape(-1, *shape.shape))
 
