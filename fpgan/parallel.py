@@ -1,4 +1,8 @@
-"""Work in several processes or threads, with results in order and bounded memory."""
+"""Work in several processes or threads, with results in order and bounded memory.
+
+joblib's generators would be shorter, but they run ahead of a slow consumer without limit, and their workers
+outlive a killed parent.
+"""
 
 import multiprocessing
 import os

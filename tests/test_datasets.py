@@ -20,7 +20,7 @@ from scenes import Scene, UnityEye, spot_center, spots, write_person
 from fpgan.data.datasets import DATA_SETS, prepare, recognize
 from fpgan.data.entry import Contents, DataSet, Samples
 from fpgan.data.eye_set import load_eyes
-from fpgan.data.eyes import Eyes, join_eyes, one_eye
+from fpgan.data.eyes import Eye, Eyes
 from fpgan.data.hdf5_eyes import HDF5
 from fpgan.data.mpiifacegaze import MPIIFACEGAZE
 from fpgan.data.preparation_report import BadSample, Report, SampleError
@@ -727,11 +727,11 @@ DOTS = DataSet(
 )
 
 
-def _draw_dot(picture: EyePicture, grey: str) -> list[Eyes]:
+def _draw_dot(picture: EyePicture, grey: str) -> list[Eye]:
     if not grey.isdigit():
         raise SampleError("dots.txt", 2, "is not a grey level")
     image = np.full(picture.shape, int(grey), np.uint8)
-    return [one_eye("someone", image, gaze=(0.1, int(grey) / 1000))]
+    return [Eye("someone", image, gaze=np.array([0.1, int(grey) / 1000]))]
 
 
 def test_a_new_data_set_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -893,15 +893,16 @@ def test_the_same_folder_is_prepared_to_the_same_bytes(tmp_path: Path) -> None:
 def test_the_preview_is_spread_over_a_set_of_any_size() -> None:
     """Its memory does not grow with the set: of a large one it keeps the same number of eyes."""
 
-    def eye(number: int) -> Eyes:
-        gaze = (0, number / 10_000) if number % 2 else None
-        return one_eye("p00", np.zeros((2, 2), np.uint8), gaze, (number / 10_000, 0), np.ones((18, 2)))
+    def eye(number: int) -> Eye:
+        gaze = np.array([0, number / 10_000]) if number % 2 else None
+        head = np.array([number / 10_000, 0])
+        return Eye("p00", np.zeros((2, 2), np.uint8), gaze, head, np.ones((18, 2)))
 
     for size in (10, 3000):
         preview = Preview(size, equalized=True)
         for start in range(0, size, 64):
             end = min(start + 64, size)
-            preview.add(join_eyes([eye(number) for number in range(start, end)]), start, end)
+            preview.add([eye(number) for number in range(start, end)], start, end)
         assert (preview.with_gaze, preview.with_landmarks) == (size // 2, size)
         assert len(preview.gaze) == size // 2
         assert len(preview.eyes) == min(size, SHOWN_EYES)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fpgan.data.eye_set import BUFFERED_EYES, load_eyes, new_eye_set, open_eyes, save_eyes
-from fpgan.data.eyes import Eyes, equalize, one_eye
+from fpgan.data.eyes import Eye, Eyes, equalize
 from fpgan.errors import InputError
 
 
@@ -46,9 +46,9 @@ def test_unknown_labels(tmp_path: Path) -> None:
     path = tmp_path / "eyes.h5"
     image = np.zeros((36, 60), np.uint8)
     with new_eye_set(path) as writer:
-        writer.extend(one_eye("b", image, gaze=(0.1, 0.2)))
-        writer.extend(one_eye("a", image, head=(0.3, 0.4)))
-        writer.extend(one_eye("b", image, landmarks=np.ones((18, 2))))
+        writer.append(Eye("b", image, gaze=np.array([0.1, 0.2])))
+        writer.append(Eye("a", image, head=np.array([0.3, 0.4])))
+        writer.append(Eye("b", image, landmarks=np.ones((18, 2))))
         assert writer.counts == {"b": 2, "a": 1}
     eyes = load_eyes(path)
     assert eyes.person.tolist() == ["a", "b", "b"]
@@ -60,7 +60,7 @@ def test_unknown_labels(tmp_path: Path) -> None:
 
 def test_only_named_labels_are_written(tmp_path: Path) -> None:
     with new_eye_set(tmp_path / "eyes.h5", labels=["head"]) as writer:
-        writer.extend(one_eye("p00", np.zeros((36, 60), np.uint8), (0.1, 0.2), (0.3, 0.4)))
+        writer.append(Eye("p00", np.zeros((36, 60), np.uint8), np.array([0.1, 0.2]), np.array([0.3, 0.4])))
     with h5py.File(tmp_path / "eyes.h5") as file:
         assert set(file["p00"]) == {"image", "head"}
 
@@ -72,7 +72,7 @@ def test_a_broken_off_set_leaves_the_old_file(tmp_path: Path) -> None:
 
     def break_off() -> None:
         with new_eye_set(path) as writer:
-            writer.extend(one_eye("p00", np.zeros((36, 60), np.uint8)))
+            writer.append(Eye("p00", np.zeros((36, 60), np.uint8)))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""What `fpgan inspect` and `fpgan fit-crop` say about good data, and about data broken on purpose."""
+"""The reports of `fpgan inspect` and `fpgan fit-crop` on good data, and on data broken on purpose."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Writes an eye set or a trained network in a format that other programs read."""
+"""The command that writes an eye set or a trained network in a format for other programs."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from fpgan.progress import progress_bar
 
 
 def export_eyes(source: Path, output: Path, pictures: Pictures) -> str:
-    """Writes the eyes of an HDF5 set into a new folder; returns what it wrote, in words."""
+    """Writes the eyes of an HDF5 set into a new folder; returns a sentence about the files."""
     if source.suffix == ".safetensors":
         raise InputError(
             f"{source}: is a model, not an eye set; --format onnx, pt2 or safetensors writes models"
@@ -22,7 +22,7 @@ def export_eyes(source: Path, output: Path, pictures: Pictures) -> str:
 
 
 def export_network(source: Path, output: Path, form: NetworkFormat, picture: EyePicture) -> str:
-    """Writes a network for pictures as described into a new file; returns what it wrote, in words."""
+    """Writes a network for pictures of a shape into a new file; returns a sentence about the file."""
     write_network(source, output, form, picture.shape)
     size = output.stat().st_size / 1e6
     return f"{output}: {size:.1f} MB, for eyes of {picture}"

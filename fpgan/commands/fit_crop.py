@@ -1,4 +1,4 @@
-"""Finds the crop that frames UnityEyes' eyes as those of the real set are framed."""
+"""The command that finds the crop by which UnityEyes' eyes are framed like those of the real set."""
 
 import json
 import tempfile
@@ -18,16 +18,16 @@ from fpgan.inspection.survey import survey
 from fpgan.layout import RESULTS
 from fpgan.params import Params, PrepareUnityEyes
 
-EYES = 500  # measured of each set
-ROUNDS = 2  # a crop so wide or narrow that the first measurement errs is measured again, near the right one
+EYES = 500  # of each set that are measured
+ROUNDS = 2  # the first measurement errs for very wide or narrow crops, the second is near the right crop
 
 
 def fit_crop(params: Params) -> str:
-    """Fits `prepare_unityeyes` to the real set; returns what to set, and the evidence, in words.
+    """Fits the crop of `prepare_unityeyes` to the real set; returns the values to set, and the evidence.
 
-    Irises of both sets get the same size, and the same place where they differ by more than can be
-    measured. Test persons' pictures are left alone where there are others. Writes a figure and JSON to
-    results/fit-crop. Raises InputError when the synthetic eyes are no UnityEyes folder.
+    Irises of both sets get the same size, and the same place if their places differ by more than the
+    accuracy of the measurement. Test persons' pictures are used only if there are no others. Writes a figure
+    and JSON to results/fit-crop. Raises InputError when the synthetic eyes are not a UnityEyes folder.
     """
     source = params.data.unityeyes
     if recognize(source) is not UNITYEYES:
@@ -69,10 +69,10 @@ def fit_crop(params: Params) -> str:
 
 
 def next_crop(section: PrepareUnityEyes, framing: Framing, comparison: FramingDifference) -> PrepareUnityEyes:
-    """The crop that undoes how synthetic eyes cropped by `section` differ from real ones."""
+    """The crop that removes the difference between synthetic eyes, cropped by `section`, and real eyes."""
     width = float(np.clip(section.crop_width * comparison.scale, 0.55, 3.95))
     real_center = framing.iris_center - comparison.shift
-    # From the middle of the crop, in eye widths: where irises are, and where they are to be.
+    # The wanted movement of the irises, in eye widths from the middle of the crop.
     move = framing.iris_center / WIDTH * section.crop_width - real_center / WIDTH * width
     pixels = np.abs(move) / width * WIDTH
     move[pixels < [PLACE_ACCURACY, HEIGHT_ACCURACY]] = 0

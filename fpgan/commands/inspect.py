@@ -1,4 +1,4 @@
-"""Looks at data sets: what is in them, what looks wrong, how the eyes of two lie in their pictures."""
+"""The command that inspects data sets: contents, likely mistakes, framing, and a comparison of two."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -17,23 +17,23 @@ from fpgan.inspection.survey import Survey, survey
 from fpgan.params import Params
 from fpgan.progress import progress_bar
 
-MEASURED = 500  # eyes; more hardly change what is measured
+MEASURED = 500  # eyes; more hardly change the measurements
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """One data set looked at."""
+    """The inspection of one data set."""
 
     survey: Survey
     measured: Eyes
-    """Eyes drawn at random, that the framing was measured on."""
+    """Eyes drawn at random, on which the framing was measured."""
     framing: Framing
     problems: list[str]
     notes: list[str]
 
 
 def inspect(path: Path, other: Path | None, params: Params, output: Path, *, everything: bool = False) -> str:
-    """Inspects one data set, or two and how they differ; writes figures and JSON; returns the report."""
+    """Inspects a data set, or compares two; writes figures and JSON; returns the report."""
     first = look(path, params, everything=everything)
     texts = [inspection_report(first.survey, first.framing, first.problems, first.notes)]
     figures = {"eyes.png": inspection_figure(first.survey, first.measured, first.framing, first.problems)}
@@ -81,7 +81,7 @@ def look(path: Path, params: Params, *, everything: bool = False) -> Inspection:
 
 
 def _write(output: Path, figures: dict[str, Figure], record: dict[str, Any]) -> str:
-    """Writes figures and JSON and says so."""
+    """Writes figures and JSON; returns a sentence with their paths."""
     output.mkdir(parents=True, exist_ok=True)
     for name, figure in figures.items():
         figure.savefig(output / name)

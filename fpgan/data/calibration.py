@@ -14,7 +14,7 @@ DISTORTIONS = (4, 5, 8, 12, 14)  # numbers of coefficients that OpenCV knows
 
 
 def read_camera(root: Path, person: str) -> Camera:
-    """A person's camera; InputError when its file is absent or does not hold one."""
+    """A person's camera; raises InputError when its file is absent or has no valid camera."""
     name = f"{person}/Calibration/Camera.mat"
     where = f"{root / name}"
     try:

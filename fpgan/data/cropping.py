@@ -38,24 +38,20 @@ class Crop:
         center = np.array([whole_width - 1, whole_height - 1]) / 2
         return cls.around(center, cut_width, cut_width * height / width)
 
-    def scaled(self, factor: float) -> "Crop":
-        """The same rectangle in the picture resized by a factor."""
-        return Crop(self.left * factor, self.top * factor, self.width * factor, self.height * factor)
-
-    def cut(self, picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    def cut(
+        self, picture: NDArray[np.uint8], width: int, height: int, reduction: int = 1
+    ) -> NDArray[np.uint8]:
         """The part of a picture (H, W) or (H, W, 3) in the rectangle, resampled to height x width.
 
-        Beyond its border the picture is continued with its border pixels.
+        `reduction` is the factor, a power of 2, by which the picture was reduced when it was decoded. Outside
+        its border the picture continues with its border pixels.
         """
+        left, top = self.left / reduction, self.top / reduction
+        cut_width, cut_height = self.width / reduction, self.height / reduction
         # Bilinear samples no further apart than the picture's pixels, then their mean: an area average.
-        finer = max(1, math.ceil(max(self.width / width, self.height / height)))
-        x_step, y_step = self.width / (width * finer), self.height / (height * finer)
-        to_picture = np.array(
-            [
-                [x_step, 0, self.left + x_step / 2 - 0.5],
-                [0, y_step, self.top + y_step / 2 - 0.5],
-            ]
-        )
+        finer = max(1, math.ceil(max(cut_width / width, cut_height / height)))
+        x_step, y_step = cut_width / (width * finer), cut_height / (height * finer)
+        to_picture = np.array([[x_step, 0, left + x_step / 2 - 0.5], [0, y_step, top + y_step / 2 - 0.5]])
         samples = cv2.warpAffine(
             picture,
             to_picture,

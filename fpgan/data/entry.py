@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from fpgan.data.eyes import Eyes
+from fpgan.data.eyes import Eye
 from fpgan.domains import Domain
 from fpgan.params import EyePicture
 
@@ -27,8 +27,8 @@ class Samples(Generic[Sample]):
     count: int
     samples: Iterable[Sample]
     """In the order of the source, read one after the other: memory does not grow with their number."""
-    prepare: Callable[[Sample], list[Eyes]]
-    """Returns the eyes of a sample one by one, none where the parameters leave the sample out.
+    prepare: Callable[[Sample], list[Eye]]
+    """Returns the eyes of a sample, none where the parameters leave the sample out; unknown labels are None.
 
     It can be pickled, and raises SampleError for a broken sample."""
     labels: Collection[str]

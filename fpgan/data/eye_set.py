@@ -9,13 +9,13 @@ pictures are histogram-equalised. An unknown value is NaN.
 import math
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from fpgan.data.eyes import LABELS, Eyes, equalize, join_eyes
+from fpgan.data.eyes import LABELS, Eye, Eyes, equalize, join_eyes, stack_eyes
 from fpgan.errors import InputError
 from fpgan.files.hdf5 import new_hdf5, open_hdf5
 
@@ -204,45 +204,47 @@ def new_eye_set(
     """
     with new_hdf5(path) as (file, check):
         file.attrs["equalized"] = equalized
-        writer = EyeWriter(file, labels, check)
+        writer = EyeWriter(file, ["image", *(label for label in LABELS if label in labels)], check)
         yield writer
-        writer.finish()
+        for person in writer.waiting:
+            writer.flush(person)
 
 
+@dataclass
 class EyeWriter:
     """Appends eyes to a new set, in blocks, with memory that does not grow with the set."""
 
-    def __init__(self, file: h5py.File, labels: Collection[str], check: Callable[[], None]) -> None:
-        self.counts: dict[str, int] = {}
-        """Eyes per person."""
-        self._file = file
-        self._check = check
-        self._datasets = ["image", *(label for label in LABELS if label in labels)]
-        self._waiting: dict[str, list[Eyes]] = {}
+    file: h5py.File
+    datasets: list[str]
+    """Written for every person."""
+    check: Callable[[], None]
+    """Raises an exception when the file could not be written."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Eyes per person."""
+    waiting: dict[str, list[Eye]] = field(default_factory=dict)
+    """Eyes per person that are not written yet."""
+
+    def append(self, eye: Eye) -> None:
+        """Adds one eye."""
+        waiting = self.waiting.setdefault(eye.person, [])
+        waiting.append(eye)
+        self.counts[eye.person] = self.counts.get(eye.person, 0) + 1
+        if len(waiting) == BUFFERED_EYES:
+            self.flush(eye.person)
 
     def extend(self, eyes: Eyes) -> None:
-        """Adds eyes, with all the labels that are written."""
-        changes = np.flatnonzero(eyes.person[1:] != eyes.person[:-1]) + 1
-        for start, end in pairwise([0, *changes.tolist(), len(eyes)]):
-            while start < end:
-                person = str(eyes.person[start])
-                room = BUFFERED_EYES - self.counts.get(person, 0) % BUFFERED_EYES
-                rows = eyes.select(np.arange(start, min(end, start + room)))  # a copy: lets go of `eyes`
-                self._waiting.setdefault(person, []).append(rows)
-                self.counts[person] = self.counts.get(person, 0) + len(rows)
-                if len(rows) == room:
-                    self._flush(person)
-                start += len(rows)
+        """Adds eyes in their order."""
+        for eye in eyes.each():
+            self.append(eye)
 
-    def finish(self) -> None:
-        """Writes the eyes that are still in memory."""
-        for person in list(self._waiting):
-            self._flush(person)
-
-    def _flush(self, person: str) -> None:
-        eyes = join_eyes(self._waiting.pop(person))
-        group = self._file.require_group(person)
-        for name in self._datasets:
+    def flush(self, person: str) -> None:
+        """Writes a person's waiting eyes."""
+        if not self.waiting[person]:
+            return
+        eyes = stack_eyes(self.waiting[person])
+        self.waiting[person] = []
+        group = self.file.require_group(person)
+        for name in self.datasets:
             block = getattr(eyes, name)
             if name not in group:
                 shape = block.shape[1:]
@@ -253,4 +255,4 @@ class EyeWriter:
                 data = group[name]
                 data.resize(len(data) + len(block), axis=0)
                 data[-len(block) :] = block
-        self._check()
+        self.check()

@@ -1,14 +1,30 @@
 """Eye pictures and their labels in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 LANDMARKS = 18  # 8 on the eyelid margin, 8 on the iris edge, the iris centre, the eyeball centre
 LABELS = {"gaze": (2,), "head": (2,), "landmarks": (LANDMARKS, 2)}
+
+
+@dataclass(frozen=True)
+class Eye:
+    """One eye and its labels; None or NaN where a label is not known."""
+
+    person: str
+    """As in Eyes."""
+    image: NDArray[np.uint8]
+    """(H, W) grey or (H, W, 3) RGB."""
+    gaze: NDArray[np.floating] | None = None
+    """(2,) pitch and yaw in radians."""
+    head: NDArray[np.floating] | None = None
+    """(2,) pitch and yaw in radians."""
+    landmarks: NDArray[np.floating] | None = None
+    """(18, 2) x and y in pixels."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +55,12 @@ class Eyes:
         """The same labels on other pictures (N, ...)."""
         return replace(self, image=image)
 
+    def each(self) -> Iterator[Eye]:
+        """The eyes one by one, copied, so that one does not keep the others in memory."""
+        for row, person in enumerate(self.person.tolist()):
+            arrays = (self.image, self.gaze, self.head, self.landmarks)
+            yield Eye(person, *(array[row].copy() for array in arrays))
+
     @property
     def channels(self) -> int:
         """1 for grey pictures, 3 for RGB."""
@@ -60,19 +82,18 @@ def spread_rows(count: int, most: int) -> NDArray[np.int64]:
     return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
 
 
-def one_eye(
-    person: str,
-    image: NDArray[np.uint8],
-    gaze: ArrayLike | None = None,
-    head: ArrayLike | None = None,
-    landmarks: ArrayLike | None = None,
-) -> Eyes:
-    """Eyes of length 1, from a picture (H, W) or (H, W, 3); None stands for an unknown label."""
-    gaze_row, head_row, landmark_row = (
-        np.full((1, *shape), np.nan, np.float32) if value is None else np.asarray(value, np.float32)[None]
-        for value, shape in zip((gaze, head, landmarks), LABELS.values(), strict=True)
+def stack_eyes(eyes: Sequence[Eye]) -> Eyes:
+    """One or more eyes as a set, in their order."""
+    labels = {
+        label: np.array(
+            [np.full(shape, np.nan) if (value := getattr(eye, label)) is None else value for eye in eyes],
+            np.float32,
+        )
+        for label, shape in LABELS.items()
+    }
+    return Eyes(
+        image=np.stack([eye.image for eye in eyes]), person=np.array([eye.person for eye in eyes]), **labels
     )
-    return Eyes(image[None], gaze_row, head_row, landmark_row, np.array([person]))
 
 
 def to_color(picture: NDArray[np.uint8], *, color: bool) -> NDArray[np.uint8]:

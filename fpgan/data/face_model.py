@@ -1,7 +1,7 @@
 """The six-point face model of MPIIGaze (Zhang et al., CVPR 2015) and the eyes in it.
 
-Millimetres; x towards the subject's left, y down, z from the face into the head, so that a head with
-identity rotation looks into the camera.
+Millimetres; x towards the subject's left, y down, z from the face into the head: a head with identity
+rotation faces the camera.
 """
 
 from typing import Literal
@@ -30,7 +30,7 @@ EYE_CENTERS: dict[Side, NDArray[np.floating]] = {
 def eye_center(
     side: Side, rotation: NDArray[np.floating], translation: NDArray[np.floating]
 ) -> NDArray[np.floating]:
-    """Centre (3,) in millimetres, camera frame, of one of the subject's eyes: the mean of its two corners.
+    """Centre (3,) of one of the subject's eyes, the mean of its corners; millimetres, camera frame.
 
     `rotation` (3, 3) and `translation` (3,) take the face model into the camera frame.
     """
@@ -38,6 +38,6 @@ def eye_center(
 
 
 def head_angles(rotation: NDArray[np.floating]) -> NDArray[np.floating]:
-    """(pitch, yaw) in radians of the direction a head with the given rotation (3, 3) faces."""
+    """(pitch, yaw) in radians of the direction that a head with a rotation (3, 3) faces."""
     x, y, z = rotation[:, 2]
     return np.array([np.arcsin(np.clip(y, -1, 1)), np.arctan2(x, z)])

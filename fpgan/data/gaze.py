@@ -1,8 +1,7 @@
 """Gaze directions: (pitch, yaw) angles, unit vectors, and the angle between them.
 
-Camera frame: x right, y down, z away from the camera. A direction that points into the camera is
-(0, 0); looking up has pitch > 0, looking to the image's left has yaw > 0 (the convention of MPIIGaze,
-Zhang et al., CVPR 2015).
+Camera frame: x right, y down, z away from the camera. A direction into the camera is (0, 0); looking up has
+pitch > 0, looking to the image's left has yaw > 0 (the convention of MPIIGaze, Zhang et al., CVPR 2015).
 """
 
 import numpy as np

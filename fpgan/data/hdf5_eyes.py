@@ -14,7 +14,7 @@ import numpy as np
 from fpgan.data.cropping import fit_picture
 from fpgan.data.entry import DataSet, Samples
 from fpgan.data.eye_set import count_eyes, is_equalized, open_eyes, person_groups, read_blocks
-from fpgan.data.eyes import LABELS, Eyes, one_eye
+from fpgan.data.eyes import LABELS, Eye
 from fpgan.data.preparation import CHUNK
 from fpgan.data.preparation_report import SampleError
 from fpgan.errors import InputError
@@ -27,10 +27,9 @@ MAX_PIXELS = 1 << 20  # of an eye's picture
 class Row:
     """One row of a person's group."""
 
-    person: str
     number: int
-    eye: Eyes
-    """Of length 1, as stored."""
+    eye: Eye
+    """As stored."""
 
 
 def hdf5_samples(source: Path, picture: EyePicture, _: object) -> Samples[Row]:
@@ -61,28 +60,27 @@ def _rows(source: Path) -> Iterator[Row]:
     numbers: Counter[str] = Counter()
     with open_eyes(source) as file:
         for block in read_blocks(source, file, CHUNK):
-            person = str(block.person[0])
-            for i in range(len(block)):
-                yield Row(person, numbers[person], block.select(slice(i, i + 1)))
-                numbers[person] += 1
+            for eye in block.each():
+                yield Row(numbers[eye.person], eye)
+                numbers[eye.person] += 1
 
 
-def _prepare_row(picture: EyePicture, row: Row) -> list[Eyes]:
-    image = row.eye.image[0]
-    known = {label: value for label in LABELS if np.isfinite(value := getattr(row.eye, label)[0]).all()}
+def _prepare_row(picture: EyePicture, row: Row) -> list[Eye]:
+    person, image = row.eye.person, row.eye.image
+    known = {label: value for label in LABELS if np.isfinite(value := getattr(row.eye, label)).all()}
     for label in ("gaze", "head"):
         if label in known and (np.abs(known[label]) > np.pi / 2).any():
             raise SampleError(
-                f"{row.person}/{label}",
+                f"{person}/{label}",
                 row.number,
                 f"{known[label].tolist()} are not pitch and yaw in radians, within pi/2",
             )
     if "landmarks" in known and (np.abs(known["landmarks"]) > 10 * max(image.shape[:2])).any():
-        raise SampleError(f"{row.person}/landmarks", row.number, "are not pixels of the picture")
+        raise SampleError(f"{person}/landmarks", row.number, "are not pixels of the picture")
     fitted, crop = fit_picture(image, picture)
     if "landmarks" in known:
         known["landmarks"] = crop.move(known["landmarks"], picture.width, picture.height)
-    return [one_eye(row.person, fitted, **known)]
+    return [Eye(person, fitted, **known)]
 
 
 HDF5 = DataSet(

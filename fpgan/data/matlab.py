@@ -1,6 +1,6 @@
 """The arrays of numbers in a MATLAB 5 file (MATLAB's MAT-File Format, R2016, chapter 1).
 
-Not scipy's reader, which trusts the type numbers in a file: a damaged one can end the process.
+scipy's reader trusts the type numbers in a file, so that a damaged file can crash the process.
 """
 
 import struct
@@ -20,9 +20,9 @@ MAX_INFLATED = 1 << 24  # bytes
 
 
 def read_arrays(content: bytes) -> dict[str, NDArray[np.float64]]:
-    """Arrays of real numbers by name; whatever else the file holds is left out.
+    """Arrays of real numbers by name, as float64; other values in the file are left out.
 
-    Raises ValueError when the file is of another version or damaged.
+    Raises ValueError when the file is damaged or of another version.
     """
     order = {b"IM": "<", b"MI": ">"}.get(content[HEADER - 2 : HEADER])
     if order is None or struct.unpack_from(f"{order}H", content, HEADER - 4) != (VERSION_5,):
@@ -48,12 +48,12 @@ def read_arrays(content: bytes) -> dict[str, NDArray[np.float64]]:
 
 
 def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
-    """Type and content of the elements that follow each other."""
+    """Type and content of consecutive elements."""
     at = 0
     while at + 8 <= len(data):
         kind, size = struct.unpack_from(f"{order}II", data, at)
         start = at + 8
-        if kind >> 16:  # up to four bytes of content take the place of the size
+        if kind >> 16:  # a small element: up to four bytes of content in place of the size
             kind, size, start = kind & 0xFFFF, kind >> 16, at + 4
         if start + size > len(data):
             raise ValueError("cut off")

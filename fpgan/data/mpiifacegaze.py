@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fpgan.data.calibration import read_camera
 from fpgan.data.entry import Contents, DataSet, Samples
-from fpgan.data.eyes import Eyes, one_eye
+from fpgan.data.eyes import Eye
 from fpgan.data.face_model import Side, eye_center, head_angles
 from fpgan.data.gaze import mirror, vectors_to_angles
 from fpgan.data.normalization import (
@@ -154,7 +154,7 @@ def _prepare_line(
     color: bool,
     eye: str,
     line: Line,
-) -> list[Eyes]:
+) -> list[Eye]:
     annotation = parse_line(line)
     try:
         pixels = read_jpeg(root, str(Path(line.person) / annotation.picture)).decode(color=color)
@@ -177,7 +177,7 @@ def _normalize_eye(
     pixels: NDArray[np.uint8],
     camera: Camera,
     normalized: NormalizedCamera,
-) -> Eyes:
+) -> Eye:
     center = eye_center(side, annotation.head_rotation, annotation.head_translation)
     if center[2] <= 0:
         raise line.error("the head is not before the camera")
@@ -199,7 +199,7 @@ def _normalize_eye(
     head = head_angles(rotation @ annotation.head_rotation)
     if side == "right":
         image, gaze_angles, head = np.ascontiguousarray(image[:, ::-1]), mirror(gaze_angles), mirror(head)
-    return one_eye(line.person, image, gaze_angles, head)
+    return Eye(line.person, image, gaze_angles, head)
 
 
 MPIIFACEGAZE = DataSet(

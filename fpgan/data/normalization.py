@@ -1,9 +1,9 @@
 """Data normalization: the eye as a virtual camera would see it.
 
 Zhang, Sugano, Bulling: Revisiting Data Normalization for Appearance-Based Gaze Estimation, ETRA 2018. The
-virtual camera stands where the real one does, looks straight at the eye's centre, is rolled so that the
-head's x axis is level, and stands, by scaling, at a fixed distance. Pictures are warped accordingly;
-directions are rotated and not scaled.
+virtual camera is at the place of the real one, looks straight at the eye's centre, is rolled so that the
+head's x axis is level, and is scaled to a fixed distance. Pictures are warped accordingly; directions are
+rotated and not scaled.
 """
 
 import functools
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
 
-NODE_STEP = 4  # pixels
+NODE_STEP = 4  # pixels between the points at which the map is computed
 
 
 @dataclass(frozen=True)
@@ -46,23 +46,12 @@ class NormalizedCamera:
     width: int
     height: int
 
-    @property
-    def matrix(self) -> Array:
-        """(3, 3), pixels; points count from the centre of the first pixel."""
-        return np.array(
-            [
-                [self.focal_length, 0, (self.width - 1) / 2],
-                [0, self.focal_length, (self.height - 1) / 2],
-                [0, 0, 1],
-            ]
-        )
-
 
 def rotation_towards(center: Array, head_rotation: Array) -> Array:
     """Rotation (3, 3) from the camera frame into that of a camera that looks at `center` (3,).
 
-    Its x axis lies in the plane of the line of sight and the x axis of the head, whose rotation (3, 3)
-    is in the camera frame; the two must not be parallel.
+    Its x axis lies in the plane of the line of sight and the head's x axis, which must not be parallel.
+    `head_rotation` (3, 3) is in the camera frame.
     """
     forward = center / np.linalg.norm(center)
     head_x = head_rotation[:, 0]
@@ -72,17 +61,21 @@ def rotation_towards(center: Array, head_rotation: Array) -> Array:
 
 
 def projection_matrix(normalized: NormalizedCamera, center: Array, rotation: Array) -> Array:
-    """K_n S R (3, 3): places in the real camera's frame to pixels of the virtual camera.
+    """K_n S R (3, 3), from points in the real camera's frame to pixels of the virtual camera.
 
-    The paper's warp from undistorted pixels is this times K^-1. `center` (3,) is the eye's, in
-    millimetres, `rotation` (3, 3) that of `rotation_towards`.
+    The paper's warp from undistorted pixels is this times K^-1. `center` (3,) is the eye's centre in
+    millimetres, `rotation` (3, 3) the result of `rotation_towards`.
     """
+    middle = (normalized.width - 1) / 2, (normalized.height - 1) / 2
+    matrix = np.array(
+        [[normalized.focal_length, 0, middle[0]], [0, normalized.focal_length, middle[1]], [0, 0, 1]]
+    )
     scaling = np.diag([1, 1, normalized.distance / np.linalg.norm(center)])
-    return normalized.matrix @ scaling @ rotation
+    return matrix @ scaling @ rotation
 
 
 def magnification(camera: Camera, normalized: NormalizedCamera, center: Array) -> float:
-    """Pixels of the real camera a pixel of the virtual one, at an eye's centre (3,) in millimetres."""
+    """Pixels of the real camera per pixel of the virtual one, at an eye's centre (3,) in millimetres."""
     size_in_real = camera.matrix[0, 0] / np.linalg.norm(center)
     return float(size_in_real * normalized.distance / normalized.focal_length)
 
@@ -96,8 +89,8 @@ def normalize_picture(
 ) -> NDArray[np.uint8]:
     """The picture (height, width) or (height, width, 3) that the virtual camera takes of the eye.
 
-    Each of its pixels is looked up where the lens put it, so the distortion is undone only where needed.
-    Beyond its border the picture is continued with its border pixels. Arguments as in
+    Each pixel is looked up at its distorted place, so the distortion is undone only where needed. Outside its
+    border the picture continues with its border pixels. `center` and `rotation` are as in
     `projection_matrix`.
     """
     # Bilinear samples no further apart than the picture's pixels, then their mean: an area average.
@@ -113,12 +106,12 @@ def normalize_picture(
     return np.asarray(cv2.resize(samples, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-@functools.lru_cache(maxsize=64)  # the same few for a whole data set
+@functools.lru_cache(maxsize=64)  # a data set needs only a few
 def _interpolation(length: int, finer: int) -> tuple[Array, Array]:
-    """Places where the map is computed along a side, and weights (length * finer, places) for the samples.
+    """Points along a side at which the map is computed, and weights (length * finer, points) for the samples.
 
-    Within NODE_STEP pixels perspective and lens are linear to a hundredth of a pixel; computing the map
-    for every sample would take longer than decoding the picture.
+    Within NODE_STEP pixels, perspective and distortion are linear to a hundredth of a pixel. To compute the
+    map for every sample would take longer than to decode the picture.
     """
     nodes = np.linspace(-0.5, length - 0.5, math.ceil(length / NODE_STEP) + 1)
     samples = (np.arange(length * finer) + 0.5) / finer - 0.5

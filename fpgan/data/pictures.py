@@ -1,4 +1,4 @@
-"""Eye pictures as the networks take and give them: float32 (N, C, H, W) in [-1, 1]."""
+"""Eye pictures as input and output of networks: float32 (N, C, H, W) in [-1, 1]."""
 
 import numpy as np
 import torch
@@ -29,6 +29,6 @@ def output_to_pictures(output: Tensor) -> Tensor:
 
 
 def tile(rows: list[NDArray[np.uint8]], scale: int = 3) -> NDArray[np.uint8]:
-    """One picture of rows of pictures (N, H, W[, 3]), all of a size, each magnified `scale` times."""
+    """One picture made of rows of pictures (N, H, W[, 3]) of one size, each magnified `scale` times."""
     lines = [np.concatenate(list(pictures), axis=1) for pictures in rows]
     return np.concatenate(lines).repeat(scale, axis=0).repeat(scale, axis=1)

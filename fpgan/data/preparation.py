@@ -12,7 +12,7 @@ import numpy as np
 
 from fpgan.data.entry import Sample, Samples
 from fpgan.data.eye_set import new_eye_set
-from fpgan.data.eyes import Eyes, join_eyes
+from fpgan.data.eyes import Eye
 from fpgan.data.preparation_report import BadSample, Report, SampleError
 from fpgan.data.preview import Preview
 from fpgan.errors import InputError
@@ -27,8 +27,7 @@ class PreparedChunk:
     """The outcome of a few samples."""
 
     samples: int
-    eyes: Eyes | None
-    """None where the samples have no eyes."""
+    eyes: list[Eye]
     outside: int
     """Samples that the parameters leave out."""
     bad: list[BadSample]
@@ -64,9 +63,9 @@ def write_eyes(
     with new_eye_set(output, labels=samples.labels, equalized=samples.equalized) as writer:
         for chunk in map_in_order(partial(_prepare_chunk, samples.prepare), chunks, workers):
             before, done = done, done + chunk.samples
-            if chunk.eyes is not None:
-                writer.extend(chunk.eyes)
-                preview.add(chunk.eyes, before, done)
+            for eye in chunk.eyes:
+                writer.append(eye)
+            preview.add(chunk.eyes, before, done)
             report.outside += chunk.outside
             report.bad += chunk.bad
             report.check(max_bad_fraction)
@@ -85,8 +84,8 @@ def _draw(samples: Iterable[Sample], count: int, at_most: int) -> Iterator[Sampl
     return compress(samples, drawn)
 
 
-def _prepare_chunk(prepare_sample: Callable[[Sample], list[Eyes]], chunk: list[Sample]) -> PreparedChunk:
-    eyes: list[Eyes] = []
+def _prepare_chunk(prepare_sample: Callable[[Sample], list[Eye]], chunk: list[Sample]) -> PreparedChunk:
+    eyes: list[Eye] = []
     outside = 0
     bad: list[BadSample] = []
     for sample in chunk:
@@ -97,4 +96,4 @@ def _prepare_chunk(prepare_sample: Callable[[Sample], list[Eyes]], chunk: list[S
         else:
             eyes += prepared
             outside += not prepared
-    return PreparedChunk(len(chunk), join_eyes(eyes) if eyes else None, outside, bad)
+    return PreparedChunk(len(chunk), eyes, outside, bad)

@@ -1,11 +1,12 @@
 """Some eyes and labels of a set, chosen while it is being written."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgan.data.eyes import Eyes, equalize, join_eyes
+from fpgan.data.eyes import Eye, Eyes, equalize, stack_eyes
 
 SHOWN_EYES = 24
 SHOWN_GAZES = 100_000
@@ -23,29 +24,32 @@ class Preview:
     """Eyes with a known gaze."""
     with_landmarks: int = 0
     """Eyes with known landmarks."""
-    _eyes: list[Eyes] = field(default_factory=list)
-    _gaze: list[NDArray[np.float32]] = field(default_factory=list)
+    _eyes: list[Eye] = field(default_factory=list)
+    _gaze: list[NDArray[np.floating]] = field(default_factory=list)
 
-    def add(self, eyes: Eyes, before: int, done: int) -> None:
-        """Chooses among the eyes that are made from the samples `before` to `done`, counted from 0."""
+    def add(self, eyes: Sequence[Eye], before: int, done: int) -> None:
+        """Chooses among the eyes that are made from the samples `before` to `done`, counted from 0.
 
-        def spread(count: int, most: int) -> NDArray[np.int64]:
+        Their unknown labels are None.
+        """
+
+        def spread(count: int, most: int) -> list[int]:
             due = most * done // self.samples - most * before // self.samples
-            return np.linspace(0, count - 1, min(due, count)).astype(int)
+            return np.linspace(0, count - 1, min(due, count)).astype(int).tolist()
 
-        gaze = eyes.gaze[eyes.has_gaze]
+        gaze = [eye.gaze for eye in eyes if eye.gaze is not None]
         self.with_gaze += len(gaze)
-        self.with_landmarks += int(eyes.has_landmarks.sum())
-        self._eyes.append(eyes.select(spread(len(eyes), SHOWN_EYES)))
-        self._gaze.append(gaze[spread(len(gaze), SHOWN_GAZES)])
+        self.with_landmarks += sum(eye.landmarks is not None for eye in eyes)
+        self._eyes += [eyes[row] for row in spread(len(eyes), SHOWN_EYES)]
+        self._gaze += [gaze[row] for row in spread(len(gaze), SHOWN_GAZES)]
 
     @property
     def eyes(self) -> Eyes:
         """Up to SHOWN_EYES eyes, with equalised pictures."""
-        eyes = join_eyes(self._eyes)
+        eyes = stack_eyes(self._eyes)
         return eyes if self.equalized else eyes.with_images(equalize(eyes.image))
 
     @property
     def gaze(self) -> NDArray[np.float32]:
         """(N, 2): known pitch and yaw in radians, of up to SHOWN_GAZES eyes."""
-        return np.concatenate(self._gaze)
+        return np.array(self._gaze, np.float32)

@@ -1,6 +1,6 @@
-"""Reading files and numbers of a dataset that may be damaged or hostile.
+"""Files and numbers of a dataset, read on the assumption that they may be damaged or hostile.
 
-Every function raises SampleError, naming the file, for what it cannot read.
+Every function that reads a file raises SampleError, naming the file, when it cannot.
 """
 
 import os
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from fpgan.data.preparation_report import SampleError
 
 MAX_BYTES = 32 << 20
-MAX_TEXT_BYTES = 1 << 20  # of a JSON file, a calibration
+MAX_TEXT_BYTES = 1 << 20  # of a JSON file or a calibration
 MAX_PIXELS = 1 << 24
-MAX_SIDE = 32766  # of what OpenCV resamples
-MAX_SCANS = 100  # of a progressive JPEG: each is a pass over the whole picture
+MAX_SIDE = 32766  # of a picture that OpenCV can resample
+MAX_SCANS = 100  # of a progressive JPEG: each scan is decoded over the whole picture
 # The JPEG decoder can shrink while it decodes, at a fraction of the cost: (grey, colour) modes by factor.
 REDUCTIONS = {
     8: (cv2.IMREAD_REDUCED_GRAYSCALE_8, cv2.IMREAD_REDUCED_COLOR_8),
@@ -30,13 +30,13 @@ REDUCTIONS = {
     2: (cv2.IMREAD_REDUCED_GRAYSCALE_2, cv2.IMREAD_REDUCED_COLOR_2),
     1: (cv2.IMREAD_GRAYSCALE, cv2.IMREAD_COLOR_RGB),
 }
-# Every part has its largest length, or a text of many digits would take for ever to refuse.
+# The lengths are limited, since a text of many digits would take very long to reject.
 NUMBER = r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?"
-LARGEST_NUMBER = 1e5  # of any pixel, millimetre, degree or radian in the raw formats
+LARGEST_NUMBER = 1e5  # of pixels, millimetres, degrees or radians in the raw formats
 
 
 def parse_number(text: str) -> float:
-    """A decimal number; ValueError for anything else: nan, infinities, implausibly large values."""
+    """A decimal number; raises ValueError for anything else, such as nan, or for an implausibly large one."""
     if not re.fullmatch(NUMBER, text):
         raise ValueError(f"'{text[:40]}' is not a number")
     value = float(text)
@@ -46,9 +46,9 @@ def parse_number(text: str) -> float:
 
 
 def read_bytes(root: Path, name: str, most: int = MAX_BYTES) -> bytes:
-    """Content, at `most` so many bytes, of a file named relative to `root`, an absolute path without links.
+    """The content, at most `most` bytes, of a file named relative to `root`, an absolute path without links.
 
-    A name or link that leads out of `root` is never opened.
+    A file outside `root` is never opened, whether a name or a link leads to it.
     """
     try:
         path = os.path.realpath(os.path.join(root, name))
@@ -68,7 +68,7 @@ def read_bytes(root: Path, name: str, most: int = MAX_BYTES) -> bytes:
 
 
 def _by_dvc(path: str) -> str:
-    """What to do about a link into DVC's cache."""
+    """Advice where a path lies in DVC's cache, otherwise nothing."""
     if f"{os.sep}files{os.sep}md5{os.sep}" not in path:
         return ""
     return ", DVC's cache; to have files here: dvc config cache.type hardlink,copy && dvc checkout --relink"
@@ -76,7 +76,7 @@ def _by_dvc(path: str) -> str:
 
 @dataclass(frozen=True)
 class JPEG:
-    """A JPEG file in memory, complete from its first to its last marker, not yet decoded."""
+    """A JPEG file in memory, complete from its first to its last marker, and not decoded yet."""
 
     name: str
     data: bytes
@@ -84,8 +84,8 @@ class JPEG:
     height: int
 
     def decode(self, *, color: bool, reduction: int = 1) -> NDArray[np.uint8]:
-        """The pixels, (height, width) grey or (height, width, 3) RGB, shrunk by a factor in REDUCTIONS."""
-        # Labels count the stored pixels, whatever orientation the camera noted.
+        """The pixels, (height, width) grey or (height, width, 3) RGB, reduced by a factor in REDUCTIONS."""
+        # Labels refer to the stored pixels, so the camera's orientation mark is ignored.
         mode = REDUCTIONS[reduction][color] | cv2.IMREAD_IGNORE_ORIENTATION
         pixels: MatLike | None = None
         with suppress(cv2.error):
@@ -93,21 +93,21 @@ class JPEG:
         expected = -(-self.height // reduction), -(-self.width // reduction)
         if pixels is None or pixels.shape[:2] != expected:
             raise SampleError(self.name, None, "does not decode as a picture")
-        if color and reduction > 1:  # these modes know no RGB
+        if color and reduction > 1:  # OpenCV reduces to BGR only
             pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
         return np.asarray(pixels, np.uint8)
 
 
 def read_jpeg(root: Path, name: str) -> JPEG:
-    """A JPEG file named relative to `root`, checked to be whole and of a bearable size."""
+    """A JPEG file named relative to `root`, checked by `check_jpeg`."""
     return check_jpeg(name, read_bytes(root, name))
 
 
 def check_jpeg(name: str, data: bytes) -> JPEG:
-    """The content of a JPEG file, checked to be whole and of a bearable size."""
+    """The content of a JPEG file; raises SampleError when it is incomplete or too large."""
     if not data.startswith(b"\xff\xd8"):
         raise SampleError(name, None, "is not a JPEG picture")
-    # The decoder fills what is missing with grey and says nothing. Some cameras pad with zeros.
+    # The decoder silently fills missing parts with grey. Some cameras pad with zeros.
     if not data.rstrip(b"\0").endswith(b"\xff\xd9"):
         raise SampleError(name, None, "is cut off: the JPEG data has no end marker")
     width, height, one_scan = _jpeg_header(data) or (0, 0, False)
@@ -121,7 +121,7 @@ def check_jpeg(name: str, data: bytes) -> JPEG:
 def _jpeg_header(data: bytes) -> tuple[int, int, bool] | None:
     """(width, height, whether the first scan is the only one) of a JPEG (ISO/IEC 10918-1, annex B).
 
-    None when its segments do not lead from one frame header to a scan.
+    None unless its segments lead over exactly one frame header to a scan.
     """
     width = height = components = 0
     sequential = False
@@ -131,7 +131,7 @@ def _jpeg_header(data: bytes) -> tuple[int, int, bool] | None:
         if marker == 0xFF:  # a fill byte
             at += 1
             continue
-        if marker == 0x01 or 0xD0 <= marker <= 0xD9:  # have no length; a decoder might read on elsewhere
+        if marker == 0x01 or 0xD0 <= marker <= 0xD9:  # have no length: a decoder might continue elsewhere
             return None
         if marker == 0xDA:
             return width, height, sequential and data[at + 4] == components

@@ -1,4 +1,4 @@
-"""Who trains, who validates, who is tested on: real eyes by whole persons, synthetic ones at random."""
+"""The split into training, validation and test: real eyes by whole persons, synthetic eyes at random."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SYNTHETIC_SPLIT_SEED = 0
 
 
 class Split(NamedTuple):
-    """Row numbers of an eye set; no row, and of real eyes no person, is in two parts."""
+    """Row numbers of an eye set; each row, and each real person, is in one part only."""
 
     training: NDArray[np.int64]
     validation: NDArray[np.int64]
@@ -24,10 +24,10 @@ class Split(NamedTuple):
 
 
 def split_real(person: NDArray[np.str_], params: SplitParams) -> Split:
-    """Splits real eyes by person (N,); whoever is not named for validation or test trains.
+    """Splits real eyes by person (N,); persons not named for validation or test are for training.
 
-    A validation person who is not in the set is passed over; raises InputError when no test person is in
-    it, or nobody is left to train on.
+    Validation persons may be absent from the set. Raises InputError when all test persons are absent, or when
+    no person is left to train on.
     """
     validating = np.isin(person, params.validation_persons)
     testing = np.isin(person, params.test_persons)

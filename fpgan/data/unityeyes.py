@@ -8,7 +8,6 @@ eyeball's centre.
 import json
 import os
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from fpgan.data.cropping import Crop
 from fpgan.data.entry import Contents, DataSet, Samples
-from fpgan.data.eyes import LABELS, Eyes, one_eye
+from fpgan.data.eyes import LABELS, Eye
 from fpgan.data.gaze import vectors_to_angles
 from fpgan.data.preparation_report import SampleError
 from fpgan.data.raw_files import LARGEST_NUMBER, MAX_TEXT_BYTES, NUMBER, REDUCTIONS, read_bytes, read_jpeg
@@ -29,8 +28,7 @@ from fpgan.params import EyePicture, PrepareUnityEyes
 
 PERSON = "unityeyes"  # the name of the data set, since its eyes are of no person
 OUTER_CORNER = 8  # of the interior margin's points
-VECTOR = re.compile(rf"\(({NUMBER}), *({NUMBER}), *({NUMBER})(?:, *{NUMBER})?\)")
-POINTS = re.compile(rf"(?:\({NUMBER}, *{NUMBER}, *{NUMBER}\))+")
+VECTORS = re.compile(rf"(?:\({NUMBER}, *{NUMBER}, *{NUMBER}(?:, *{NUMBER})?\))+")
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def unityeyes_samples(source: Path, picture: EyePicture, params: PrepareUnityEye
 
 def _prepare_picture(
     root: Path, folder: str, size: EyePicture, params: PrepareUnityEyes, name: str
-) -> list[Eyes]:
+) -> list[Eye]:
     annotation = read_annotation(root, os.path.join(folder, f"{name}.json"))
     if not _is_wanted(annotation, params):
         return []
@@ -136,9 +134,9 @@ def _prepare_picture(
         )
     reduction = max((r for r in REDUCTIONS if crop.width / r >= size.width), default=1)
     pixels = jpeg.decode(color=size.color, reduction=reduction)
-    image = crop.scaled(1 / reduction).cut(pixels, size.width, size.height)
+    image = crop.cut(pixels, size.width, size.height, reduction)
     landmarks = crop.move(landmarks, size.width, size.height)
-    return [one_eye(PERSON, image, annotation.gaze, annotation.head, landmarks)]
+    return [Eye(PERSON, image, annotation.gaze, annotation.head, landmarks)]
 
 
 def _is_wanted(annotation: Annotation, params: PrepareUnityEyes) -> bool:
@@ -176,11 +174,11 @@ def read_annotation(root: Path, name: str) -> Annotation:
     try:
         text = read_bytes(root, name, MAX_TEXT_BYTES).decode("utf-8-sig")
         record = json.loads(text, object_pairs_hook=_unambiguous)
-        margin = _points(record, "interior_margin_2d", at_least=16, at_most=16)
-        caruncle = _points(record, "caruncle_2d", at_least=1, at_most=64)
-        iris = _points(record, "iris_2d", at_least=32, at_most=32)
-        look = _vector(_entry(record, "eye_details"), "look_vec")
-        head_x, head_y, _ = _vector(record, "head_pose")
+        margin = _vectors(record, "interior_margin_2d", range(16, 17))[:, :2]
+        caruncle = _vectors(record, "caruncle_2d", range(1, 65))[:, :2]
+        iris = _vectors(record, "iris_2d", range(32, 33))[:, :2]
+        [look] = _vectors(record.get("eye_details"), "look_vec")
+        [[head_x, head_y, _]] = _vectors(record, "head_pose")
     except json.JSONDecodeError as error:
         raise SampleError(name, error.lineno, f"is not valid JSON: {error.msg}") from None
     except RecursionError:
@@ -205,45 +203,26 @@ def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
-def _entry(record: Any, key: str) -> Any:
+def _vectors(record: Any, key: str, count: range | None = None) -> NDArray[np.floating]:
+    """(N, 3): the first three numbers of each string "(x, y, z)" or "(x, y, z, w)" under a key.
+
+    The value is a list of `count` strings, or without `count` a single string.
+    """
     if not isinstance(record, dict) or key not in record:
         raise ValueError(f"has no '{key}'")
-    return record[key]
-
-
-def _points(record: Any, key: str, *, at_least: int, at_most: int) -> NDArray[np.floating]:
-    """(N, 2): the points of a list of vectors, without their depth."""
-    texts = _entry(record, key)
-    if not isinstance(texts, list) or not at_least <= len(texts) <= at_most:
-        raise ValueError(f"'{key}' is not a list of {at_least} points")
-    for text in texts:
-        if not (isinstance(text, str) and text[-1:] == ")"):
-            raise _not_a_vector(key, text)
-    joined = "".join(texts)
+    texts = record[key] if count else [record[key]]
+    if count and not (isinstance(texts, list) and len(texts) in count):
+        raise ValueError(f"'{key}' is not a list of {count.start} points")
+    joined = "".join(text if isinstance(text, str) and text[-1:] == ")" else "?" for text in texts)
     numbers = joined[1:-1].replace(")(", ",").split(",")
-    if not POINTS.fullmatch(joined) or len(numbers) != 3 * len(texts):
-        raise _not_a_vector(key, next((text for text in texts if not POINTS.fullmatch(text)), joined))
-    return _plausible(numbers, key).reshape(-1, 3)[:, :2]
-
-
-def _vector(record: Any, key: str) -> NDArray[np.floating]:
-    """(3,): the first three numbers of a string "(x, y, z)" or "(x, y, z, w)"."""
-    text = _entry(record, key)
-    match = VECTOR.fullmatch(text) if isinstance(text, str) else None
-    if not match:
-        raise _not_a_vector(key, text)
-    return _plausible(match.groups(), key)
-
-
-def _plausible(numbers: Iterable[str], key: str) -> NDArray[np.floating]:
+    size, rest = divmod(len(numbers), len(texts))
+    if not VECTORS.fullmatch(joined) or rest or joined.count("(") != len(texts):
+        wrong = next((text for text in texts if not VECTORS.fullmatch(str(text))), joined)
+        raise ValueError(f"'{key}': {str(wrong)[:60]!r} is not a vector such as '(1.0, 2.0, 3.0)'")
     values = np.array([float(number) for number in numbers])
     if (np.abs(values) > LARGEST_NUMBER).any():
         raise ValueError(f"'{key}' is not plausible: {np.abs(values).max():g}")
-    return values
-
-
-def _not_a_vector(key: str, text: Any) -> ValueError:
-    return ValueError(f"'{key}': {str(text)[:60]!r} is not a vector such as '(1.0, 2.0, 3.0)'")
+    return values.reshape(-1, size)[:, :3]
 
 
 UNITYEYES = DataSet(

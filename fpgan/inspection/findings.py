@@ -1,11 +1,11 @@
-"""What looks wrong with an eye set, in words: labels against pictures, labels among themselves, files.
+"""Likely mistakes in an eye set, as sentences: in its files, its labels, and labels against pictures.
 
-The irises seen in the pictures (see `framing`) are the witness. An eye that turns to the picture's left
-(yaw > 0) has its iris further left, one that looks up (pitch > 0) further up. On good sets of
-100 eyes the rank correlation of yaw with the iris' x was mostly -0.97 to -0.44, that of pitch with its y
--0.94 to -0.37, and those of pitch with x and of yaw with y within 0.3 of zero. Of one rendered person in 37,
-whose irises are light, the first was near zero; of the one real person the second. So one weak correlation
-alone is no mistake.
+Labels are checked against the irises found in the pictures (see `framing`). The iris of an eye that turns to
+the picture's left (yaw > 0) is further left, that of an eye that looks up (pitch > 0) further up. On good
+sets of 100 eyes the rank correlation of yaw with the iris' x was mostly -0.97 to -0.44, that of pitch with
+its y -0.94 to -0.37, and those of pitch with x and of yaw with y within 0.3 of zero. For one of 37 rendered
+persons, whose irises are light, the first was near zero, and for the one real person the second. A single
+weak correlation is therefore no evidence of a mistake.
 """
 
 from dataclasses import dataclass
@@ -22,18 +22,17 @@ from fpgan.inspection.survey import Survey
 
 Array = NDArray[np.floating]
 
-FEWEST_EYES = 30  # with a clear iris, to say anything about signs
+FEWEST_EYES = 30  # with a clear iris, needed to check signs
 FOLLOWS = -0.35  # correlation below which the iris follows an angle
-CONTRADICTS = 0.35  # above which it goes against it, and beyond what chance gives
+CONTRADICTS = 0.35  # correlation above which the iris contradicts an angle, if it also exceeds CHANCE
 CHANCE = 3.0  # standard deviations of the correlation of unrelated values
 LEAST_TURN = 0.05  # standard deviation of an angle, radians, that moves irises visibly
-DEGREES = 0.01  # share of angles beyond a right angle that tells degrees
+DEGREES = 0.01  # share of angles beyond pi/2 above which the labels are in degrees
 CONSTANT, TINY = 1e-4, 0.01  # standard deviations of both angles, radians
 FEW_FLAT, MANY_FLAT = 0.01, 0.5  # shares of the pictures
 FEW_DUPLICATES = 0.01
-BESIDE = 0.5  # iris radii between landmarks and irises found
-SHARES = 2.0  # landmarks of pictures this size or larger that all lie below it are not pixels
-
+BESIDE = 0.5  # iris radii between landmarks and found irises, above which landmarks are wrong
+SHARES = 2.0  # landmarks that all lie below it are shares of the picture and not pixels
 
 MPIIGAZE = {
     "gaze pitch": (-0.153, 0.091),
@@ -57,7 +56,7 @@ class Following:
 
 
 def following(gaze: Array, irises: Irises) -> Following:
-    """Correlates gaze (N, 2), NaN where not known, with the places of the clearer irises."""
+    """Correlates gaze (N, 2), NaN where unknown, with the places of the clearer irises."""
     rows = irises.clear & np.isfinite(gaze).all(axis=1)
     place, (pitch, yaw) = irises.center[rows], gaze[rows].T
 
@@ -76,7 +75,7 @@ def following(gaze: Array, irises: Irises) -> Following:
 
 
 def problems(survey: Survey, irises: Irises, measured: Eyes) -> list[str]:
-    """All that looks wrong, a sentence each; `irises` are those found in the eyes `measured`."""
+    """Likely mistakes, one sentence each; `irises` are those found in the eyes `measured`."""
     return [
         *file_problems(survey),
         *angle_problems(survey.labels["gaze"], "gaze"),
@@ -108,7 +107,7 @@ def file_problems(survey: Survey) -> list[str]:
 
 
 def angle_problems(angles: Array, name: str) -> list[str]:
-    """Angles (N, 2) that cannot be pitch and yaw in radians, or say nothing."""
+    """Reasons why angles (N, 2) cannot be pitch and yaw in radians, or are useless."""
     if len(angles) < 2:
         return []
     if (np.abs(angles) > np.pi / 2).mean() > DEGREES:
@@ -128,7 +127,7 @@ def angle_problems(angles: Array, name: str) -> list[str]:
 
 
 def gaze_problems(gaze: Array, irises: Irises) -> list[str]:
-    """Where gaze labels (N, 2) and the irises seen contradict each other."""
+    """Contradictions between gaze labels (N, 2) and the irises in the pictures."""
     seen = following(gaze, irises)
     turn = np.nanstd(gaze, axis=0) if seen.eyes else np.zeros(2)
     if seen.eyes < FEWEST_EYES or turn.max() < LEAST_TURN:
@@ -155,7 +154,7 @@ def gaze_problems(gaze: Array, irises: Irises) -> list[str]:
             "Gaze pitch and iris height disagree: pitch > 0 is up, but irises move down with it "
             f"(correlation {own[1]:+.2f}). The sign of pitch is wrong, or the pictures are upside down."
         )
-    # Shuffled labels are followed neither way; one way alone fails on a person whose irises hide.
+    # Irises follow shuffled labels in neither direction; in one direction they may fail on a good set.
     if not found and min(own) > FOLLOWS:
         found.append(
             f"Irises do not follow the gaze labels (correlation with yaw {own[0]:+.2f}, with pitch "
@@ -165,7 +164,7 @@ def gaze_problems(gaze: Array, irises: Irises) -> list[str]:
 
 
 def landmark_problems(eyes: Eyes, irises: Irises) -> list[str]:
-    """Where landmarks contradict the pictures or the convention."""
+    """Contradictions between landmarks and the pictures or the convention."""
     rows = eyes.has_landmarks
     if rows.sum() < 2:
         return []
@@ -202,11 +201,11 @@ def landmark_problems(eyes: Eyes, irises: Irises) -> list[str]:
 
 
 def notes(survey: Survey, gaze: Array, irises: Irises) -> list[str]:
-    """What is not wrong but good to know."""
+    """Facts about a set that are no mistakes, one sentence each."""
     known = []
     person, *others = survey.counts
     if not others and person not in DATA_SETS:  # a data set without persons puts its name in their place
-        known.append(f"All eyes are of one person ({person}): nothing can be said about other persons.")
+        known.append(f"All eyes are of one person ({person}): other persons may differ.")
     seen = following(gaze, irises)
     if seen.eyes >= FEWEST_EYES and not gaze_problems(gaze, irises):
         known += [
@@ -220,7 +219,7 @@ def notes(survey: Survey, gaze: Array, irises: Irises) -> list[str]:
 
 
 def angle_columns(survey: Survey) -> dict[str, NDArray[np.float32]]:
-    """Every angle that is known, (N,) in radians, by its name in MPIIGAZE."""
+    """All known angles (N,) in radians, by their names in MPIIGAZE."""
     return {
         f"{label} {angle}": values[:, column]
         for label, values in survey.labels.items()

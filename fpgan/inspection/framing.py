@@ -1,9 +1,9 @@
-"""How eyes lie in their pictures, measured from the pictures: size and place of the iris, the mean eye.
+"""The framing of eyes, measured from the pictures: size and place of the iris, and the mean eye.
 
-Irises are found as Daugman (PAMI 1993) finds them, by the circle with the steepest step from dark to
-bright, here on its left and right arcs only, since lids cover the rest. One eye's circle may be wrong, by
-a pupil's edge or a shadow; the radius is therefore taken from the set as a whole. People's irises are alike
-in size, about 11.7 mm across, where the length of the lid opening is not, so the iris tells the scale.
+Irises are found by Daugman's method (PAMI 1993): by the circle with the steepest step from dark to bright,
+here on its left and right arcs only, since lids cover the rest. The circle of a single eye may be wrong, due
+to a pupil's edge or a shadow, so the radius is taken from the whole set. The iris shows the scale, since all
+people's irises are about 11.7 mm across, while the length of the lid opening differs.
 
 Pictures of any size are measured at a width of 60 pixels. All lengths are in those pixels, and points (x, y)
 count from the picture's middle, x to the right and y down, so that sets of different sizes compare.
@@ -22,18 +22,18 @@ Array = NDArray[np.floating]
 
 WIDTH = 60  # pixels, at which pictures are measured
 RADII = np.geomspace(3.2, 15.5, 12)
-WINDOW = 1.25  # by which one eye's radius may differ from the set's
+WINDOW = 1.25  # factor by which one eye's radius may differ from the set's
 ARC = np.radians(30)  # half the angle of the left and of the right arc
 RING = 0.75, 1.2  # inner and outer radius of the bands compared, in iris radii
-FINER = 5  # grid of the filters, samples a pixel along each axis
-EDGE_ARC = np.radians(20)  # half the angle of the arcs that the profile of the edge is taken along
+FINER = 5  # samples per pixel along each axis, in the grid of the filters
+EDGE_ARC = np.radians(20)  # half the angle of the arcs along which the profile of the edge is measured
 EDGE_STEP = 0.05
 PROFILE = 0.55, 0.8, 1.45
-"""In iris radii: from the first to the second the profile is the iris', from there to the third its edge and
-what surrounds it."""
+"""In iris radii: from the first to the second the profile crosses the iris, from there to the third its edge
+and surroundings."""
 LABELLED_BIAS, FOUND_BIAS = 1.03, 1.01
-"""By which the edge seems further out than it is, round centres that landmarks tell and round centres found,
-a third of a pixel off. On rendered eyes the first is 1.06 to 1.07, on UnityEyes' light irises 0.97."""
+"""Factors by which the edge seems too far out, around labelled centres and around found centres, which are a
+third of a pixel off. On rendered eyes the first is 1.06 to 1.07, on UnityEyes' light irises 0.97."""
 RESAMPLINGS = 40  # of the eyes, for the standard error of the radius
 FRONTAL = np.radians(15)  # of gaze yaw: up to there the iris is foreshortened by 3 % at most
 FEWEST_FRONTAL = 20
@@ -43,18 +43,18 @@ CENTERED_RADIUS = 8
 TYPICAL_GAZE = np.array([-0.153, 0.001])
 """Mean gaze pitch and yaw of MPIIGaze's evaluation labels, radians: of people before a laptop."""
 SCALE_ACCURACY = 0.05
-"""Standard deviation, as a share, of the scale between two sets of other making (rendered, real; light,
-dark irises; sharp, blurred) that more eyes do not reduce. Measured on rendered eyes of known geometry."""
+"""Standard deviation, as a share, of the scale between sets of different kinds (rendered or real; light or
+dark irises; sharp or blurred) that more eyes do not reduce. Measured on rendered eyes of known geometry."""
 
 
 @dataclass(frozen=True)
 class Irises:
-    """The iris of each picture, as far as it can be seen."""
+    """The iris of each picture, as far as it is visible."""
 
     center: Array
     """(N, 2) x and y."""
     radius: Array
-    """(N,) across."""
+    """(N,) measured horizontally."""
     clarity: Array
     """(N,) the step in brightness at the edge less half the brightness inside; 1 at most."""
 
@@ -66,13 +66,13 @@ class Irises:
 
 @dataclass(frozen=True)
 class Framing:
-    """How the eyes of a set lie in their pictures."""
+    """The size and place of a set's eyes in their pictures."""
 
     iris_radius: float
     iris_radius_error: float
     """Standard error, from the choice of eyes alone."""
     iris_center: Array
-    """(2,) x and y when the gaze is TYPICAL_GAZE; where gaze is not known, the mean of the middle half."""
+    """(2,) x and y at the gaze TYPICAL_GAZE; without gaze labels, the mean of the middle half."""
     iris_center_error: Array
     """(2,) standard errors."""
     lid_width: float | None
@@ -80,26 +80,26 @@ class Framing:
     mean_eye: NDArray[np.float32]
     """(H, 60) mean of the equalised grey pictures, 0 to 255."""
     centered_eye: NDArray[np.float32]
-    """(24, 48) mean of the pictures, each shifted and scaled so that its iris is in the middle, radius 8."""
+    """(24, 48) mean of the pictures, each shifted and scaled so that its iris has radius 8 in the middle."""
     found: Irises
-    """Each picture's iris, found in the picture whether it has landmarks or not."""
+    """Each picture's iris as found in the picture, even where landmarks are known."""
 
 
 @dataclass(frozen=True)
 class FramingDifference:
-    """How the framing of a set differs from that of another set."""
+    """The difference between the framings of two sets."""
 
     scale: float
-    """Iris radius over the other's: above 1, eyes are larger here."""
+    """Iris radius divided by the other's: above 1, eyes are larger in the first set."""
     scale_error: float
     """Standard error, as a share."""
     shift: Array
-    """(2,) iris place less the other's."""
+    """(2,) iris place minus the other's."""
     shift_error: Array
     """(2,) standard errors."""
     asymmetry: float
-    """Correlation, -1 to 1, of what is not symmetrical in the two mean eyes around the iris; negative where
-    one set is mirrored."""
+    """Correlation, -1 to 1, of the asymmetries of the two mean eyes around the iris; negative if one set is
+    mirrored."""
 
 
 def grey_pictures(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -113,7 +113,7 @@ def grey_pictures(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def find_irises(pictures: NDArray[np.uint8]) -> Irises:
-    """The irises of pictures (N, H, 60) as `grey_pictures` gives them."""
+    """The irises of pictures (N, H, 60) from `grey_pictures`."""
     brightness = pictures.astype(np.float32) / 255
     best = np.array([[_arcs(picture, radius).max() for radius in RADII] for picture in brightness])
     typical = RADII[best.mean(axis=0).argmax()]
@@ -127,7 +127,7 @@ def find_irises(pictures: NDArray[np.uint8]) -> Irises:
 
 
 def labelled_irises(eyes: Eyes) -> Irises:
-    """The irises of eyes, as their landmarks say; NaN where these are not known."""
+    """The irises of eyes according to their landmarks; NaN where these are unknown."""
     edge, center = eyes.landmarks[:, 8:16], eyes.landmarks[:, 16]
     scale = WIDTH / eyes.image.shape[2]
     middle = (np.array([eyes.image.shape[2], eyes.image.shape[1]]) - 1) / 2
@@ -135,10 +135,10 @@ def labelled_irises(eyes: Eyes) -> Irises:
 
 
 def measure_framing(eyes: Eyes) -> Framing:
-    """Measures the framing of eyes, all of them: a few hundred are enough.
+    """Measures the framing on all eyes given; a few hundred are enough.
 
-    Irises are where landmarks say, or, without landmarks that agree with the pictures, where they are found;
-    their radius is measured in the pictures in either case.
+    The places of irises come from landmarks if these agree with the pictures, otherwise from the pictures.
+    The radius always comes from the pictures.
     """
     pictures = grey_pictures(eyes.image)
     found = irises = find_irises(pictures)
@@ -167,7 +167,7 @@ def measure_framing(eyes: Eyes) -> Framing:
 
 
 def compare(framing: Framing, other: Framing) -> FramingDifference:
-    """How `framing` differs from `other`."""
+    """The difference of `framing` from `other`."""
     errors = framing.iris_radius_error / framing.iris_radius, other.iris_radius_error / other.iris_radius
     return FramingDifference(
         framing.iris_radius / other.iris_radius,
@@ -183,7 +183,7 @@ def _middle(pictures: NDArray[np.uint8]) -> Array:
 
 
 def _arcs(picture: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
-    """How much (H, W) each pixel looks like the centre of an iris of a radius."""
+    """(H, W): how much each pixel looks like the centre of an iris of a radius."""
     left, right, disc = (
         cv2.filter2D(picture, -1, kernel, borderType=cv2.BORDER_REPLICATE) for kernel in _filters(radius)
     )
@@ -192,7 +192,7 @@ def _arcs(picture: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
 
 @cache
 def _filters(radius: float) -> tuple[NDArray[np.float32], ...]:
-    """The steps across the left and the right arc, and the mean of what is between them."""
+    """Filters for the steps across the left and the right arc, and for the mean between the arcs."""
     reach = int(np.ceil(radius * RING[1])) + 1
     size = 2 * reach + 1
     along = (np.arange(size * FINER) + 0.5) / FINER - 0.5 - reach
@@ -226,7 +226,7 @@ def _measure_radius(pictures: NDArray[np.uint8], irises: Irises, eyes: Eyes) -> 
     center = irises.center[rows] + _middle(pictures)
     x = center[:, 0, None, None] + np.outer(radii, np.cos(angles))
     y = center[:, 1, None, None] + np.outer(radii, np.sin(angles))
-    # Equalisation narrows the dark range, by which blurred edges of dark irises seem to lie further out.
+    # Equalisation narrows the dark range, so that blurred edges of dark irises seem to lie further out.
     spread = np.sqrt(pictures[rows].astype(np.float32) / 255)
     profiles = np.array(
         [
@@ -248,7 +248,7 @@ def _measure_radius(pictures: NDArray[np.uint8], irises: Irises, eyes: Eyes) -> 
 
 
 def _measure_center(irises: Irises, eyes: Eyes) -> tuple[Array, Array]:
-    """(2,), (2,): where irises lie when the gaze is TYPICAL_GAZE, and the standard errors."""
+    """(2,), (2,): the place of irises at the gaze TYPICAL_GAZE, and its standard errors."""
     rows = irises.clear
     labelled = rows & (np.abs(eyes.gaze) < np.pi / 2).all(axis=1)
     if labelled.sum() < FEWEST_FOR_GAZE:

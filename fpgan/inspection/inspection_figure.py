@@ -1,4 +1,4 @@
-"""Figures that show at a glance how an eye set is labelled and framed, and how two sets differ."""
+"""Figures of the labels and the framing of an eye set, and of the differences between two sets."""
 
 import textwrap
 
@@ -22,15 +22,15 @@ WRONG, RIGHT, UNKNOWN, IRIS, REFERENCE = "tab:red", "tab:green", "tab:gray", "ma
 
 
 def inspection_figure(survey: Survey, measured: Eyes, framing: Framing, problems: list[str]) -> Figure:
-    """One set: what looks wrong, eyes in the order of their gaze labels, framing, signs, distributions.
+    """One set: likely mistakes, eyes in the order of their gaze labels, framing, signs, distributions.
 
-    `measured` are the eyes that `framing` was measured on.
+    `measured` are the eyes on which `framing` was measured.
     """
     labelled = bool(measured.has_gaze.sum() >= LINES * COLUMNS)
     angles = angle_columns(survey)
     height, width = measured.image.shape[1:3]
-    said = problems or ["Nothing looks wrong."]
-    lines = [line for text in said for line in textwrap.wrap(text, 150, initial_indent="\N{BULLET} ")]
+    sentences = problems or ["Nothing looks wrong."]
+    lines = [line for text in sentences for line in textwrap.wrap(text, 150, initial_indent="\N{BULLET} ")]
     heights = [
         0.55 + 0.2 * len(lines),
         1.1 + WIDE * 0.93 / COLUMNS * LINES * height / width,
@@ -64,7 +64,7 @@ def comparison_figure(
     comparison: FramingDifference,
     sentences: list[str],
 ) -> Figure:
-    """Two sets: some eyes of each, both mean eyes, one's contours on the other, and both around the iris."""
+    """Two sets: some eyes of each, both mean eyes, one with the contours of the other, and both irises."""
     lines = [line for text in sentences for line in textwrap.wrap(text, 150, initial_indent="\N{BULLET} ")]
     top = 0.55 + 0.2 * len(lines)
     strips = [WIDE / COLUMNS * 2 * each.image.shape[1] / each.image.shape[2] + 0.35 for each in eyes]
@@ -94,13 +94,13 @@ def comparison_figure(
     right.imshow(difference, cmap="RdBu_r", vmin=-128, vmax=128)
     _hide_ticks(right)
     right.set_title(
-        f"A less B (blue: A darker); asymmetries correlate {comparison.asymmetry:+.2f}", fontsize=10
+        f"A minus B (blue: A darker); asymmetries correlate {comparison.asymmetry:+.2f}", fontsize=10
     )
     return figure
 
 
 def _bands(figure: Figure, heights: list[float]) -> list[SubFigure]:
-    """The figure cut into bands, one above the other."""
+    """The figure divided into horizontal bands."""
     grid = figure.add_gridspec(len(heights), 1, height_ratios=heights)
     return [figure.add_subfigure(grid[i, 0]) for i in range(len(heights))]
 
@@ -110,7 +110,7 @@ def _show_eyes(part: SubFigure, eyes: Eyes, framing: Framing, labelled: bool) ->
     if labelled:
         part.suptitle(
             "Eyes in the order of their gaze labels. Eyes on the left must look to the left (yaw > 0), "
-            "eyes at the top up (pitch > 0), each as its arrow says.\n",
+            "eyes at the top up (pitch > 0), each along its arrow.\n",
             fontsize=10,
         )
         part.supylabel("\N{LEFTWARDS ARROW} down      pitch label      up \N{RIGHTWARDS ARROW}", fontsize=9)
@@ -126,8 +126,8 @@ def _show_eyes(part: SubFigure, eyes: Eyes, framing: Framing, labelled: bool) ->
 
 
 def _by_gaze(eyes: Eyes, framing: Framing) -> NDArray[np.integer]:
-    """Rows of LINES x COLUMNS eyes, each the clearest of its place: yaw falls along the columns, pitch down
-    the lines."""
+    """Rows of LINES x COLUMNS eyes, for each cell the clearest one: yaw falls from left to right, pitch from
+    top to bottom."""
     known = np.flatnonzero(eyes.has_gaze)
     known = known[np.argsort(-eyes.gaze[known, 1], kind="stable")]
     chosen = np.empty((LINES, COLUMNS), int)

@@ -1,4 +1,4 @@
-"""An inspection as text for the console, and as values for a JSON file."""
+"""An inspection as text for the terminal, and as values for a JSON file."""
 
 import textwrap
 from typing import Any
@@ -11,14 +11,14 @@ from fpgan.inspection.survey import Survey
 from fpgan.params import Params, PrepareUnityEyes
 
 PERSONS = 20  # named one by one
-PLACE_ACCURACY = 0.6  # pixels, of the iris' x, that more eyes do not reduce
-HEIGHT_ACCURACY = 1.5  # likewise of its y: lids hide the upper and the lower edge
+PLACE_ACCURACY = 0.6  # pixels of the iris' x, an error that more eyes do not reduce
+HEIGHT_ACCURACY = 1.5  # the same for y: lids hide the upper and the lower edge
 ALIKE, MIRRORED = 0.25, -0.25  # correlation of the asymmetries
-"""Between 14 pairs of good sets, each other's or the same making, it was 0.29 to 1."""
+"""Between 14 pairs of good sets, of the same or of different kinds, it was 0.29 to 1."""
 
 
 def inspection_report(survey: Survey, framing: Framing, problems: list[str], notes: list[str]) -> str:
-    """Counts, labels, framing, and what looks wrong."""
+    """Counts, labels, framing, likely mistakes and notes."""
     return "\n\n".join(
         [
             _counts(survey),
@@ -46,8 +46,8 @@ def _counts(survey: Survey) -> str:
         part = "all" if survey.read == survey.samples else f"{survey.read} drawn at random; --all for all"
         sizes = ", ".join(f"{size} ({count})" for size, count in list(survey.raw_sizes.items())[:5])
         lines += [
-            f"  files missing: {len(survey.missing)} (all looked for)",
-            f"  pictures: {sizes} (a few looked up)",
+            f"  files missing: {len(survey.missing)} (all checked)",
+            f"  pictures: {sizes} (a few checked)",
             f"  read: {part}; broken: {len(survey.bad)}",
         ]
     share = survey.landmarks / survey.eyes_read
@@ -72,7 +72,7 @@ def _angles(survey: Survey) -> str:
 
 
 def _statistics(values: np.ndarray) -> dict[str, float]:
-    """Of angles (N,) in radians, in degrees."""
+    """Statistics, in degrees, of angles (N,) in radians."""
     degrees = np.degrees(values.astype(np.float64))
     low, high = np.percentile(degrees, [1, 99])
     return {
@@ -99,7 +99,7 @@ def _framing(framing: Framing) -> str:
 
 
 def _framing_table(framings: dict[str, Framing], width: int) -> list[str]:
-    """Lines of a table with a column, `width` characters wide, a set."""
+    """Lines of a table with one column per set, each `width` characters wide."""
     rows = {
         "iris radius": [framing.iris_radius for framing in framings.values()],
         "iris, right of the middle": [framing.iris_center[0] for framing in framings.values()],
@@ -114,14 +114,14 @@ def _framing_table(framings: dict[str, Framing], width: int) -> list[str]:
 def comparison_report(
     name: str, other_name: str, framing: Framing, other: Framing, sentences: list[str]
 ) -> str:
-    """How two sets are framed, side by side and in words."""
+    """The framings of two sets, side by side, and sentences about them."""
     table = _framing_table({"A": framing, "B": other}, 8)
     lines = [f"A: {name}", f"B: {other_name}", *table]
     return "\n".join(lines) + "\n\n" + _sentences("A against B:", sentences)
 
 
 def compare_in_words(framing: Framing, other: Framing, comparison: FramingDifference) -> list[str]:
-    """What differs in the framing of a set A and a set B, a sentence each; only what the accuracy bears."""
+    """Differences between the framings of sets A and B, as far as the accuracy allows; one sentence each."""
     larger = comparison.scale - 1
     error = float(np.hypot(comparison.scale_error, SCALE_ACCURACY)) * comparison.scale
     sentences = [
@@ -147,7 +147,7 @@ def compare_in_words(framing: Framing, other: Framing, comparison: FramingDiffer
     elif comparison.asymmetry > ALIKE:
         sentences.append(f"Both have the inner corner on the same side: {correlation}.")
     else:
-        sentences.append(f"Whether one is mirrored cannot be told: {correlation}.")
+        sentences.append(f"It is unclear whether one is mirrored: {correlation}.")
     return sentences
 
 
@@ -159,7 +159,7 @@ def fit_report(
     real: Framing,
     sentences: list[str],
 ) -> str:
-    """The crop found, the evidence for it, and how to set it."""
+    """The fitted crop, the evidence for it, and the way to set it."""
     old = params.prepare_unityeyes
     shift = f"[{section.crop_shift[0]:g}, {section.crop_shift[1]:g}]"
     return "\n".join(
@@ -178,7 +178,7 @@ def fit_report(
             "  prepare_unityeyes:",
             f"    crop_width: {section.crop_width:g}",
             f"    crop_shift: {shift}",
-            "or for one call:",
+            "or for a single call:",
             f"  --set prepare_unityeyes.crop_width={section.crop_width:g} "
             f"--set 'prepare_unityeyes.crop_shift={shift}'",
         ]

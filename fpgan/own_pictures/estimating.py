@@ -1,4 +1,4 @@
-"""A trained gaze estimator over a folder of pictures."""
+"""A trained gaze estimator applied to a folder of pictures."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,8 +14,8 @@ from fpgan.networks.inference import BATCH, stream_gaze
 from fpgan.own_pictures.folder import FolderResult, run_over_folder
 from fpgan.params import EyePicture
 
-OVERLAY_WIDTH = 480  # pixels, about
-ARROW = 0.6  # length of a gaze arrow seen from the side, in picture widths
+OVERLAY_WIDTH = 480  # approximately, in pixels
+ARROW = 0.6  # length of a gaze arrow parallel to the picture, in picture widths
 COLOR = (255, 127, 14)
 TABLE = "gaze.csv"
 COLUMNS = ("pitch", "yaw", "pitch_degrees", "yaw_degrees")
@@ -30,10 +30,10 @@ def estimate_folder(
     flip: bool,
     progress: Callable[[int, int], object] | None = None,
 ) -> FolderResult:
-    """Estimates gaze in a user's pictures: gaze.csv, with COLUMNS, and each picture with its gaze arrow.
+    """Estimates gaze in a user's pictures: writes gaze.csv, with COLUMNS, and each picture with a gaze arrow.
 
-    Angles are in radians and in degrees. With `flip` pictures are mirrored before, and gaze and picture
-    mirrored back. Raises InputError as `run_over_folder` does.
+    With `flip` pictures are mirrored for the network, and gaze and picture are mirrored back. Raises
+    InputError as `run_over_folder` does.
     """
     return run_over_folder(
         stream_gaze,
@@ -60,7 +60,7 @@ def _with_angles(
 
 
 def draw_gaze(picture: NDArray[np.uint8], gaze: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """A picture (H, W) or (H, W, 3) magnified, RGB, its gaze an arrow from the middle."""
+    """A picture (H, W) or (H, W, 3), magnified, as RGB, with its gaze as an arrow from the middle."""
     times = max(1, round(OVERLAY_WIDTH / picture.shape[1]))
     large = cv2.resize(np.ascontiguousarray(picture), None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
     if large.ndim == 2:

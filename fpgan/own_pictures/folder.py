@@ -1,4 +1,4 @@
-"""A network over a folder of a user's own eye pictures: a picture and a line of a table for each."""
+"""A network applied to a folder of a user's own eye pictures: an output picture and a table row for each."""
 
 import csv
 import os
@@ -28,45 +28,45 @@ from fpgan.own_pictures.reading import is_cut_off, list_pictures, read_picture
 from fpgan.parallel import available_cpus, map_ahead, map_in_order
 from fpgan.params import EyePicture
 
-ONE_BLOCK = 3840  # bytes of a picture whose PNG fills one block of a disk, compressed or not
-PROCESSES = 4  # that read for a GPU, and as many that write: the threads of one manage 5000 pictures a second
+ONE_BLOCK = 3840  # bytes; the PNG of a smaller picture takes one disk block, compressed or not
+PROCESSES = 4  # that read for a GPU, and as many that write: one process manages 5000 pictures per second
 Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Eye:
-    """A picture of the user's."""
+class UserPicture:
+    """A picture of the folder."""
 
     name: str
     """Relative to the folder."""
     target: str
-    """Name of what is made of it."""
+    """Name of the output picture."""
     picture: Picture | None
-    """As the network sees it, but not equalised; None where it could not be read."""
+    """The network's input before equalisation; None where the picture could not be read."""
     cut_off: bool
     problem: BadSample | None
 
 
-Chunk = list[Eye]
+Chunk = list[UserPicture]
 Stream = Callable[
     [Any, Iterable[Any], Callable[[Any], tuple[Chunk, Picture]], Spread],
     abc.Generator[tuple[Chunk, NDArray[Any]], None, None],
 ]
-"""Of `fpgan.networks.inference`."""
+"""A function of `fpgan.networks.inference`."""
 
 
 @dataclass
 class FolderResult:
-    """What became of a folder's pictures."""
+    """Counts of a folder's pictures."""
 
     read: int = 0
     cut_off: int = 0
-    """Those of which more than a tenth was cut off, as they have another shape."""
+    """Pictures that lost more than a tenth of their width or height because of their shape."""
     bad: int = 0
     first_bad: list[BadSample] = field(default_factory=list)
 
     def in_words(self, shape: EyePicture, table: Path, done: str, *, flip: bool) -> str:
-        """A line on the whole folder, then those on pictures that were cut or could not be read."""
+        """A line about the whole folder, then lines about pictures that were cut or could not be read."""
         mirrored = ", mirrored before and back after" if flip else ""
         return "\n".join(
             [
@@ -76,17 +76,17 @@ class FolderResult:
         )
 
     def remarks(self, shape: EyePicture, table: Path) -> list[str]:
-        """Lines on the pictures that were not read, or not whole."""
+        """Lines about pictures that were cut or could not be read."""
         lines = []
         if self.cut_off:
             size = f"{shape.width} x {shape.height}"
-            lines.append(f"{self.cut_off} cut to their middle, being of another shape than {size}")
+            lines.append(f"{self.cut_off} cut to their middle, because their shape is not {size}")
         if self.bad:
             lines += [f"{self.bad} could not be read, see {table}:", *self.bad_lines()]
         return lines
 
     def bad_lines(self) -> list[str]:
-        """A line each for the first pictures that could not be read, and one for the rest."""
+        """One line for each of the first unreadable pictures, and one line for the rest."""
         lines = [f"  {sample}" for sample in self.first_bad]
         return [*lines, f"  and {self.bad - SHOWN} more"] if self.bad > SHOWN else lines
 
@@ -105,16 +105,15 @@ def run_over_folder(
     batch_size: int,
     progress: Callable[[int, int], object] | None = None,
 ) -> FolderResult:
-    """Shows every picture of a folder, or a single one, to a network, and writes what `use` makes of it.
+    """Applies a network to the pictures of a folder, or to a single picture, and writes the results of `use`.
 
-    `use`, which can be pickled, is given the picture as the network saw it before equalisation, and the
-    answer; it returns a picture to write as PNG and the values for `columns`. With `flip` the network sees
-    pictures mirrored. In the new folder `output` the pictures lie under their own names and subfolders,
-    ending in .png; where two would get one name, one keeps its old ending too. The CSV file `table` has a
-    line for every picture, broken ones included: file, picture, columns, problem. Memory does not grow with
-    the number of pictures.
-    `progress` is told the number of pictures done and of all.
-    Raises InputError when nothing can be read, or `output` is not new or lies in the folder.
+    `use`, which can be pickled, receives the network's input before equalisation and the network's answer;
+    it returns a picture to write as PNG and the values for `columns`. With `flip` the network's input is
+    mirrored. In the new folder `output` the pictures keep their names and subfolders, but end in .png; where
+    two would get the same name, one also keeps its old ending. The CSV file `table` has one line per
+    picture, including unreadable ones: file, picture, columns, problem. Memory does not grow with the number
+    of pictures. `progress` receives the number of pictures done and of all. Raises InputError when no
+    picture can be read, or when `output` is not new or lies in the folder.
     """
     root, names = _find(source, output)
     total = sum(1 for _ in names())
@@ -149,14 +148,14 @@ def run_over_folder(
 
 
 def _spread(network: nn.Module) -> Spread:
-    """How pictures are read, and how they are written, beside a network."""
-    if device_of(network).type == "cpu":  # which has enough to do
+    """The way of reading and writing pictures while a network runs: by threads or by processes."""
+    if device_of(network).type == "cpu":  # the network uses all its cores
         return partial(map_ahead, threads=1)
     return partial(map_in_order, workers=min(PROCESSES, available_cpus()))
 
 
 def _find(source: Path, output: Path) -> tuple[Path, Callable[[], Iterator[str]]]:
-    """The folder that names are relative to, without links, and what lists them."""
+    """The folder of the names, without links, and a function that lists them."""
     if source.is_file():
         return source.parent.resolve(), lambda: iter([source.name])
     root = source.resolve()
@@ -168,7 +167,7 @@ def _find(source: Path, output: Path) -> tuple[Path, Callable[[], Iterator[str]]
 
 
 def _targets(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Each name with that of its PNG: its own, with another ending, such that no two are alike."""
+    """Each name with the name of its PNG: the same with another ending, but unique."""
     for _, group in groupby(names, os.path.dirname):
         together = list(group)
         taken: set[str] = set()
@@ -178,7 +177,7 @@ def _targets(names: Iterable[str]) -> Iterator[tuple[str, str]]:
                 [f"{os.path.splitext(name)[0]}.png", f"{name}.png"], (f"{name}-{n}.png" for n in count(2))
             )
             targets[name] = next(choice for choice in choices if choice.casefold() not in taken)
-            taken.add(targets[name].casefold())  # some file systems do not tell A from a
+            taken.add(targets[name].casefold())  # some file systems ignore case
         yield from ((name, targets[name]) for name in together)
 
 
@@ -188,7 +187,7 @@ def _chunks(names: Iterator[tuple[str, str]], size: int) -> Iterator[list[tuple[
 
 def _read(
     root: Path, shape: EyePicture, flip: bool, chunk: list[tuple[str, str]]
-) -> tuple[list[Eye], Picture]:
+) -> tuple[list[UserPicture], Picture]:
     eyes = []
     for name, target in chunk:
         try:
@@ -196,9 +195,9 @@ def _read(
             if flip:
                 picture = np.ascontiguousarray(picture[:, ::-1])
             fitted, crop = fit_picture(picture, shape)
-            eyes.append(Eye(name, target, fitted, is_cut_off(picture, crop), None))
+            eyes.append(UserPicture(name, target, fitted, is_cut_off(picture, crop), None))
         except SampleError as error:
-            eyes.append(Eye(name, target, None, False, error.sample))
+            eyes.append(UserPicture(name, target, None, False, error.sample))
     seen = [eye.picture for eye in eyes if eye.picture is not None]
     return eyes, equalize(np.array(seen, np.uint8).reshape(-1, *shape.shape))
 
@@ -208,7 +207,7 @@ def _write(
     use: Callable[[Picture, NDArray[Any]], tuple[Picture, Sequence[str]]],
     answered: tuple[Chunk, NDArray[Any]],
 ) -> tuple[Chunk, list[Sequence[str]]]:
-    """Writes the pictures; returns the values of each eye, none of those that could not be read."""
+    """Writes the pictures; returns the values of each, no values for an unreadable one."""
     chunk, answers = answered
     values: list[Sequence[str]] = []
     rest = iter(answers)

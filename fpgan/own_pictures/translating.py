@@ -1,4 +1,4 @@
-"""A trained generator over a folder of pictures."""
+"""A trained generator applied to a folder of pictures."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -27,13 +27,13 @@ def translate_folder(
 ) -> FolderResult:
     """Translates a user's pictures, each as a PNG of the wanted shape, listed in translations.csv.
 
-    With `flip` they are mirrored before and their translations mirrored back. Raises InputError as
-    `run_over_folder` does.
+    With `flip` they are mirrored for the network, and the translations are mirrored back. Raises InputError
+    as `run_over_folder` does.
     """
     return run_over_folder(
         stream_translations,
         generator,
-        partial(_as_it_was, flip),
+        partial(_mirrored_back, flip),
         source,
         output,
         shape,
@@ -45,5 +45,7 @@ def translate_folder(
     )
 
 
-def _as_it_was(flip: bool, _: NDArray[np.uint8], translation: NDArray[np.uint8]) -> tuple[NDArray, Sequence]:
+def _mirrored_back(
+    flip: bool, _: NDArray[np.uint8], translation: NDArray[np.uint8]
+) -> tuple[NDArray, Sequence]:
     return translation[:, ::-1] if flip else translation, ()

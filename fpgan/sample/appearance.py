@@ -1,4 +1,4 @@
-"""What an eye and the face around it look like: sizes in millimetres, colours in RGB from 0 to 1.
+"""The looks of an eye and the face around it: sizes in millimetres, colours in RGB from 0 to 1.
 
 Sizes follow UnityEyes (Wood et al., ETRA 2016), whose records give them: eyeball radius 11.96, iris
 radius up to 5.865, its plane 10.752 in front of the eyeball's centre, fissure about 25 long.
@@ -70,7 +70,7 @@ class Appearance:
 
 
 def draw_appearance(random: np.random.Generator) -> Appearance:
-    """A person drawn at random, with UnityEyes' even looks."""
+    """A random person with the uniform looks of UnityEyes."""
     tone = random.beta(1.3, 1.9)
     skin = LIGHTEST_SKIN * (1 - tone) + DARKEST_SKIN * tone + random.normal(0, 0.015, 3)
     return Appearance(

@@ -1,11 +1,11 @@
-"""The two cameras of the sample data, and where an eye stands before them.
+"""The two cameras of the sample data, and the pose of an eye before them.
 
 Pixels are OpenCV's: (0, 0) is the centre of the top left pixel. Camera frame: x right, y down, z away
 from the camera, millimetres. Eye frame: the same axes fixed to the head, origin at the eyeball's centre,
 x from the nose towards the temple, so that the subject's right eye is the mirror image of the left.
 
-Fields over a picture keep each component in a plane of its own, (3, H, W): arithmetic along pixels is
-several times as fast as along the three components of each. Lists of points are (N, 3).
+Fields over a picture keep each component in a separate plane, (3, H, W): arithmetic along pixels is several
+times faster than along the three components of each pixel. Lists of points are (N, 3).
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Orthographic:
     width: int
     height: int
     scale: float
-    """Pixels a millimetre."""
+    """Pixels per millimetre."""
 
     @property
     def middle(self) -> Array:

@@ -18,7 +18,7 @@ Array = NDArray[np.floating]
 # Boxes of the eye frame, millimetres: (x, y) of two corners.
 FACE_BOX = np.array([[-NOSE - 75, -75], [-NOSE + 75, 120]])
 EYE_BOX = np.array([[-25.0, -32], [31, 20]])
-SAMPLES = 2  # a pixel, along each axis, in the eye regions
+SAMPLES = 2  # per pixel along each axis, in the eye regions
 SIDES: tuple[Side, Side] = ("left", "right")
 # The six-point model's axes lean back in an upright head: MPIIGaze's people, who look down at a laptop,
 # have a mean head pitch of +0.17.
@@ -30,8 +30,8 @@ RIM_COLOR = np.array([0.08, 0.07, 0.07], np.float32)
 def eye_view(person: Person, moment: Moment, side: Side) -> tuple[View, Array]:
     """An eye before the person's camera, and its gaze (3,), a unit vector in the eye frame.
 
-    The eye is placed so that its corners are about where the face model's are. MPIIFaceGaze's gaze begins
-    midway between those, not in the eyeball, and the optical axis is parallel to it.
+    The eye is placed so that its corners are near those of the face model. MPIIFaceGaze's gaze starts midway
+    between these corners, not in the eyeball; the optical axis is parallel to it.
     """
     rotation = moment.rotation @ UPRIGHT @ (MIRROR if side == "right" else np.eye(3))
     center = eye_center(side, moment.rotation, moment.translation)
@@ -41,7 +41,7 @@ def eye_view(person: Person, moment: Moment, side: Side) -> tuple[View, Array]:
 
 
 def take_picture(person: Person, day: Day, moment: Moment) -> NDArray[np.uint8]:
-    """The webcam's picture (720, 1280, 3), RGB; all but the face is black, as in MPIIFaceGaze."""
+    """The webcam's picture (720, 1280, 3), RGB; everything but the face is black, as in MPIIFaceGaze."""
     appearance = person.appearance
     view, gaze = eye_view(person, moment, "left")
     frame = _frame(view, FACE_BOX, 1)
@@ -86,7 +86,7 @@ def _frame(view: View, box: Array, samples: int) -> Frame:
 
 
 def _overlap(*frames: Frame) -> list[tuple[slice, slice]]:
-    """Rows and columns, in each frame, of the rectangle that all share."""
+    """Rows and columns, in each frame, of the rectangle common to all."""
     left, top = max(frame.left for frame in frames), max(frame.top for frame in frames)
     right = max(left, min(frame.left + frame.width for frame in frames))
     bottom = max(top, min(frame.top + frame.height for frame in frames))

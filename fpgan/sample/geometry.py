@@ -1,7 +1,7 @@
-"""The shape of the eye region: lid edges, the skin's surface, and where rays meet it.
+"""The shape of the eye region: lid edges, the skin's surface, and its intersection with rays.
 
 Everything is in the eye frame of `camera.py`, millimetres; the face looks towards -z. The surface is a
-height field: `protrusion(x, y)` is how far the skin stands out from the eyeball's centre plane.
+height field: `protrusion(x, y)` is the height of the skin over the plane through the eyeball's centre.
 """
 
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ CORNERS_MIDDLE = np.array([-1.0, 2.4, -5.5])
 NOSE = 34.2049  # from the eyeball's centre to the plane of symmetry
 LID_THICKNESS = 0.7
 CARUNCLE_SHARE = 0.17  # of the fissure's length
-# Millimetres a radian that each lid follows the eye, as UnityEyes' lids do: 1.3 and 0.39 px a degree.
+# Millimetres per radian that each lid follows the eye, as in UnityEyes: 1.3 and 0.39 pixels per degree.
 UPPER_LID_FOLLOWS = 12.4
 LOWER_LID_FOLLOWS = 3.7
 LEAST_OPENING = 0.8
-STEPS = 5  # of the ray march; leaves 0.001 mm on the lids, save where the outer corner is turned out of sight
-# How fast a ray goes deeper, least and most that a step relies on; 1 where the skin faces the camera.
-# Unbounded, a step would be endless where the ray grazes the skin.
+STEPS = 5  # of the ray march; the error on the lids is 0.001 mm, except where the outer corner is hidden
+# Limits of the rate at which a ray gets deeper; 1 where the skin faces the camera. Without them a step would
+# be infinite where the ray grazes the skin.
 SLOPES = (0.6, 1.7)
 
 
@@ -51,7 +51,7 @@ class Lids:
         return self._line(along) + self.lower_height * _arch(along, 0.9, 0.7)
 
     def inside(self, x: Array, y: Array) -> Array:
-        """How far, in millimetres, (x, y) lies inside the fissure; negative outside."""
+        """Distance, in millimetres, of (x, y) from the edge of the fissure; negative outside."""
         between = np.minimum(y - self.upper(x), self.lower(x) - y)
         return np.minimum(between, np.minimum(x - self.inner[0], self.outer[0] - x))
 
@@ -117,7 +117,7 @@ def meet_skin(origin: Array, direction: Array) -> Array:
 
 
 def _depth(origin: Array, direction: Array, distance: Array) -> Array:
-    """How deep under the skin, along them, rays (3, ...) are after a distance; negative before it."""
+    """Depth of rays (3, ...) under the skin after a distance, along the rays; negative in front of it."""
     x, y, z = origin + distance * direction
     return (z + protrusion(x, y)) / direction[2]
 

@@ -1,4 +1,4 @@
-"""The people of the MPIIFaceGaze sample: who they are, their laptops, their days, and what they look at.
+"""The people of the MPIIFaceGaze sample: their looks, laptops, days, and gaze targets.
 
 Frames and units are MPIIFaceGaze's: camera frame, millimetres, radians. Ranges are chosen so that gaze and
 head pose in the normalized camera come near MPIIGaze's: gaze pitch -0.153 +- 0.091, yaw 0.00 +- 0.152;
@@ -19,14 +19,14 @@ from fpgan.sample.webcam import Webcam, draw_webcam
 Array = NDArray[np.floating]
 
 WIDTH, HEIGHT = 1280, 720
-DAYS = 5  # a person's pictures are dealt out to them in turn
-STREAM = 12  # tells these random numbers from those of the other format
+DAYS = 5  # per person; pictures are assigned to them in turn
+STREAM = 12  # separates these random numbers from those of the other format
 PERSON, DAY, PICTURE = 0, 1, 2
 
 
 @dataclass(frozen=True)
 class Screen:
-    """A laptop's screen and where it is before the laptop's camera."""
+    """A laptop's screen and its pose relative to the laptop's camera."""
 
     width_pixel: int
     height_pixel: int
@@ -50,7 +50,7 @@ class Person:
     screen: Screen
     webcam: Webcam
     head: Array
-    """(pitch, yaw) at which the person likes to hold the head."""
+    """The person's usual (pitch, yaw) of the head."""
     distance: float
 
 
@@ -70,10 +70,10 @@ class Day:
 
 @dataclass(frozen=True)
 class Moment:
-    """What one picture catches."""
+    """The state of one picture."""
 
     pixel: Array
-    """(2,) of the screen, looked at."""
+    """(2,) of the screen: the gaze target."""
     target: Array
     """(3,) the same point, camera frame."""
     rotation: Array
@@ -88,7 +88,7 @@ def draw_someone(seed: int, person: int) -> Person:
     focal_length = random.uniform(980, 1060)
     matrix = np.array([[focal_length, 0, 0], [0, focal_length * random.uniform(1, 1.004), 0], [0, 0, 1]])
     matrix[:2, 2] = random.normal([640, 360], 10)
-    # Two makes of webcam, barrel and pincushion; every third lens is sold as free of distortion.
+    # Two makes of webcam, barrel and pincushion; every third lens has no distortion.
     bend = random.uniform(0.10, 0.18) * random.choice([-1, 1])
     distortion = np.array([[bend, -3.2 * bend, *random.normal(0, 0.0015, 2), 2.5 * bend]]) * (person % 3 != 2)
     return Person(

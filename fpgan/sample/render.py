@@ -19,7 +19,7 @@ from fpgan.sample.shading import Light, eye_color, lid_detail, skin_color, step
 Array = NDArray[np.floating]
 Picture = NDArray[np.float32]
 
-COARSE = 4  # pixels between the rays that are traced to the skin
+COARSE = 4  # pixels between the rays traced to the skin
 FOLDS = 7.0  # millimetres around the fissure that the lids' folds reach
 FISSURE = 1.5  # millimetres around the lid points that the curves between them stay within
 EDGE = 0.15  # least half width, in millimetres, of the soft edge of a lid
@@ -29,14 +29,14 @@ HAIR = np.array([0.07, 0.05, 0.045], np.float32)
 
 @dataclass(frozen=True)
 class Frame:
-    """A rectangle of a camera's picture, at several samples a pixel."""
+    """A rectangle of a camera's picture, with several samples per pixel."""
 
     left: int
     top: int
     width: int
     height: int
     samples: int = 1
-    """Samples a pixel along each axis; width and height times this are multiples of `COARSE`."""
+    """Samples per pixel along each axis; width and height times this are multiples of `COARSE`."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -62,7 +62,7 @@ def render(
     """
     lids = lids_of(appearance, gaze)
     picture, skin = render_skin(view, frame, appearance, gaze, light)
-    sample_size = _millimetres_a_sample(view, frame)
+    sample_size = _millimetres_per_sample(view, frame)
     outline = np.concatenate([margin_points(lids), caruncle_points(lids)])
     pixels = frame.from_picture(view.project(outline))
     folds = _window(pixels, FOLDS / sample_size, frame)
@@ -98,7 +98,7 @@ def resize(field: Array, shape: tuple[int, int], interpolation: int) -> Picture:
     return resampled
 
 
-def _millimetres_a_sample(view: View, frame: Frame) -> float:
+def _millimetres_per_sample(view: View, frame: Frame) -> float:
     ends = frame.from_picture(view.project(np.array([[-1.0, 0.0, -12.0], [1.0, 0.0, -12.0]])))
     return float(2 / np.linalg.norm(ends[1] - ends[0]))
 

@@ -84,7 +84,7 @@ def brow_line(x: Array, appearance: Appearance) -> Array:
 
 
 def lid_detail(skin: Array, lids: Lids, appearance: Appearance) -> Array:
-    """What folds and edges of the lids (3, H, W) multiply the skin's colour by, at its points (2, H, W)."""
+    """Factors (3, H, W) of the skin's colour due to folds and edges of the lids, at its points (2, H, W)."""
     x, y = skin
     along = lids.along(x)
     arch = 2 * np.sqrt(along * (1 - along))
@@ -111,7 +111,7 @@ def eye_color(
     appearance: Appearance,
     light: Light,
 ) -> Array:
-    """Colours (3, H, W) that rays meet between the lids, having crossed them at points `skin` (2, H, W)."""
+    """Colours (3, H, W) that rays meet between the lids, which they pass at points `skin` (2, H, W)."""
     x, y = skin
     along = lids.along(x)
     ball, radius, angle = _meet_eyeball(origin, direction, gaze)

@@ -1,4 +1,4 @@
-"""What a laptop's webcam makes of a clean picture: exposure, colour cast, blur, noise, sharpening, JPEG."""
+"""The effects of a laptop's webcam on a picture: exposure, colour cast, blur, noise, sharpening, JPEG."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ GAIN_RANGE = (0.6, 3.0)
 @dataclass(frozen=True)
 class Webcam:
     shrinkage: float
-    """Pixels of the picture a pixel of the sensor, along each axis: cheap webcams enlarge what they see."""
+    """Pixels of the picture per pixel of the sensor, along each axis: cheap webcams enlarge pictures."""
     blur: float
     """Standard deviation of the lens' spread, pixels of the sensor."""
     noise: float
@@ -48,7 +48,7 @@ def draw_webcam(random: np.random.Generator) -> Webcam:
 def expose(picture: NDArray[np.float32], webcam: Webcam, gains: Array, seed: int) -> NDArray[np.uint8]:
     """The webcam's picture (H, W, 3), RGB, of a clean one (H, W, 3).
 
-    It exposes for a mean of `MIDDLE`; `gains` (3,) are its error and its colour cast.
+    The exposure aims at a mean of `MIDDLE`; `gains` (3,) are its error and the colour cast.
     """
     random = np.random.default_rng(seed)
     rows, columns = picture.shape[:2]

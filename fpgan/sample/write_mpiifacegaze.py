@@ -15,8 +15,8 @@ from fpgan.parallel import available_cpus, map_in_order
 from fpgan.sample.face import take_picture
 from fpgan.sample.people import DAYS, PERSON, STREAM, Moment, Person, draw_day, draw_moment, draw_someone
 
-MATLAB_HEADER = 116  # bytes of text that a .mat file begins with
-VIEWS = 100  # of the checkerboard that a real Camera.mat keeps
+MATLAB_HEADER = 116  # bytes of text at the start of a .mat file
+VIEWS = 100  # of the checkerboard, as in a real Camera.mat
 
 
 def picture_path(index: int) -> Path:
@@ -44,7 +44,7 @@ def annotation(person: Person, moment: Moment, index: int) -> str:
 
 
 def save_matlab(path: Path, values: dict[str, Any]) -> None:
-    """Writes a .mat file without the time of writing, so that the same seed gives the same bytes."""
+    """Writes a .mat file without a time stamp, so that the same seed gives the same bytes."""
     scipy.io.savemat(path, values)
     with path.open("r+b") as file:
         file.write(b"MATLAB 5.0 MAT-file".ljust(MATLAB_HEADER))
@@ -102,7 +102,7 @@ def write_mpiifacegaze(
 ) -> int:
     """Writes the sample pictures of p00, p01, ... into `folder` and returns their number.
 
-    Each is a pure function of the seed, its person and its index. `progress` is called once a picture.
+    Each is a pure function of the seed, its person and its index. `progress` is called once per picture.
     """
     for number in range(persons):
         home = folder / f"p{number:02d}"

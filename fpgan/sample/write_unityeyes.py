@@ -27,20 +27,20 @@ from fpgan.sample.shading import Light
 Array = NDArray[np.floating]
 
 WIDTH, HEIGHT = 640, 480
-SCALE = 6.0  # pixels a millimetre
+SCALE = 6.0  # pixels per millimetre
 DISTANCE = 100.0  # millimetres from the camera to the eyeball's centre
-# What one would set in UnityEyes for people before a laptop, who mostly look down at its screen.
+# Suitable settings of UnityEyes for people before a laptop, who mostly look down at its screen.
 HEAD_RANGE = np.radians(20)
 EYE_LOWEST, EYE_HIGHEST = np.radians([-30, -25]), np.radians([10, 25])  # pitch, yaw relative to the head
-EYE_LIMITS = np.radians([-35, -35]), np.radians([25, 35])  # what an eye can do
+EYE_LIMITS = np.radians([-35, -35]), np.radians([25, 35])  # of an eye's rotation
 BACKGROUND = 0.38
-SKIN = Frame(48, 24, 528, 432)  # all that the skin reaches, however the head is turned
-STREAM = 11  # tells these pictures' random numbers from those of the other format
+SKIN = Frame(48, 24, 528, 432)  # holds the skin at any head pose
+STREAM = 11  # separates these random numbers from those of the other format
 
 
 @dataclass(frozen=True)
 class Scene:
-    """All that is drawn at random for one picture."""
+    """The random values of one picture."""
 
     appearance: Appearance
     camera: Array
@@ -89,8 +89,10 @@ def draw_scene(seed: int, index: int) -> Scene:
 
 
 def looking(scene: Scene, labels: Array) -> Scene:
-    """The scene with a gaze and a head as asked for: gaze pitch and yaw, head pitch and yaw (4,), radians,
-    camera frame; a head pose that is NaN stays as it is. The eye turns no further than an eye can."""
+    """The scene with wanted labels (4,): gaze pitch and yaw, head pitch and yaw, radians, camera frame.
+
+    The head pose stays where its label is NaN. The eye's rotation is limited to EYE_LIMITS.
+    """
     gaze, head = angles_to_vectors(labels[:2]), np.where(np.isfinite(labels[2:]), labels[2:], scene.camera)
     eye = vectors_to_angles(gaze @ head_rotation(head))
     return replace(scene, camera=head, eye=np.clip(eye, *EYE_LIMITS))
@@ -122,7 +124,7 @@ def draw_picture(scene: Scene) -> NDArray[np.uint8]:
 
 
 def record(scene: Scene) -> dict[str, object]:
-    """The JSON record of a scene, with every key of UnityEyes'."""
+    """The JSON record of a scene, with all keys that UnityEyes writes."""
     view, appearance = scene.view, scene.appearance
     lids = lids_of(appearance, scene.gaze)
     look = view.rotation @ scene.gaze
@@ -165,6 +167,7 @@ def _vector(values: list[float]) -> str:
 
 
 def write_picture(folder: Path, seed: int, labels: Array | None, index: int) -> None:
+    """Writes picture `index`, from 0, and its record; `labels` (count, 4) as in `looking`."""
     scene = draw_scene(seed, index)
     if labels is not None:
         scene = looking(scene, labels[index])
@@ -184,8 +187,8 @@ def write_unityeyes(
 ) -> int:
     """Writes `count` sample pictures and records into `folder` and returns their number.
 
-    Each is a pure function of the seed, its index and its labels, which are drawn as well where none are
-    asked for. `progress` is called once a picture.
+    Each is a pure function of the seed, its index and its labels, which are drawn at random by default.
+    `progress` is called once per picture.
     """
     (folder / "imgs").mkdir(parents=True, exist_ok=True)
     write = functools.partial(write_picture, folder, seed, labels)

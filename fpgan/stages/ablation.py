@@ -10,8 +10,8 @@ from fpgan.evaluation.summary import conclusion
 from fpgan.layout import Branch
 from fpgan.nested import flatten
 from fpgan.params import Params
-from fpgan.runs.stage import run_stage
 from fpgan.runs.branch_runs import log_branch
+from fpgan.runs.stage import run_stage
 
 STAGE = "ablation"
 PIPELINE = "pipelines/ablation/dvc.yaml"

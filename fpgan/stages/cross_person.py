@@ -11,8 +11,8 @@ from fpgan.evaluation.tables import rows_csv
 from fpgan.figures.error_figures import person_errors
 from fpgan.layout import Branch
 from fpgan.params import Params
-from fpgan.runs.stage import run_stage
 from fpgan.runs.branch_runs import log_branch
+from fpgan.runs.stage import run_stage
 
 STAGE = "cross_person"
 TABLE, FIGURE = "table.csv", "persons.png"

@@ -1,4 +1,4 @@
-"""Renders the built-in sample data in both raw formats."""
+"""The stage that renders the built-in sample data in both raw formats."""
 
 from tqdm import tqdm
 
@@ -10,7 +10,7 @@ from fpgan.sample.write_unityeyes import write_unityeyes
 
 
 def render_sample(params: Params) -> str:
-    """Writes data/sample/UnityEyes and data/sample/MPIIFaceGaze; returns what it wrote, in words."""
+    """Writes data/sample/UnityEyes and data/sample/MPIIFaceGaze; returns a sentence about them."""
     section = params.render_sample
     with run_stage(
         "render-sample",
