@@ -430,6 +430,14 @@ def sync() -> None:
     print(sync())
 
 
+@app.command(hidden=True)
+def digest_code() -> None:
+    """Write the digests of the code that each stage reaches: the first stage of dvc.yaml."""
+    from fpgan.provenance.stage_code import write_code_files
+
+    print(write_code_files())
+
+
 @app.command(rich_help_panel=RESULTS)
 def lineage(
     origin: Annotated[
