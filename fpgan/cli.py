@@ -412,12 +412,19 @@ def sync() -> str:
     return sync()
 
 
+def digest_code() -> str:
+    """Write digests of the code that each stage reaches: the first stage of dvc.yaml."""
+    from fpgan.provenance.stage_code import write_code_files
+
+    return write_code_files()
+
+
 COMMANDS: dict[str, list[Callable[..., str]]] = {  # by their heading in `fpgan --help`
     "Data": [render_sample, prepare_unityeyes, prepare_mpiifacegaze, inspect, fit_crop, adapt],
     "Networks": [train_gaze, train_landmarks, train_gan],
     "Results": [translate, evaluate, register, report, compare, ablation, cross_person, lineage],
     "Your own pictures and programs": [estimate_gaze, export],
-    "Project": [use_preset, sync],
+    "Project": [use_preset, sync, digest_code],
 }
 
 

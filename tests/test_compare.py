@@ -535,10 +535,10 @@ def test_where_nothing_was_evaluated_it_says_how_to(folder: Path) -> None:
 
 
 def test_what_cannot_be_compared_is_refused_in_words(project: Path) -> None:
-    prepared = run("prepare", {}, write)
+    prepared = run("prepare-unityeyes", {}, write)
     first = run_evaluation(evaluate("of <name>", seeds=(3, 4)), {})
     with pytest.raises(FloatingPointError):
-        run_evaluation(evaluate(), {"prepared": Path("prepare/file")}, fail=True)
+        run_evaluation(evaluate(), {"prepared": Path("prepare-unityeyes/file")}, fail=True)
     failed = mlflow.search_runs(filter_string="attributes.status = 'FAILED'", search_all_experiments=True)
     with pytest.raises(InputError, match=r"\(evaluate\) failed"):
         say(first, failed["run_id"][0])
@@ -547,7 +547,7 @@ def test_what_cannot_be_compared_is_refused_in_words(project: Path) -> None:
     with pytest.raises(InputError, match=r"\(evaluate\) has not ended"):
         say(first, failed["run_id"][0])
     for name, message in (
-        (prepared, "of the stage prepare, and no finished evaluation descends from it"),
+        (prepared, "of the stage prepare-unityeyes, and no finished evaluation descends from it"),
         ("nothing", "not found"),
         ("123abc", "not found"),
         ("abc", "not found"),
@@ -556,7 +556,7 @@ def test_what_cannot_be_compared_is_refused_in_words(project: Path) -> None:
         with pytest.raises(InputError, match=message) as error:
             say(first, name)
         assert re.search(rf"{first}  \d{{4}}-\d\d-\d\d \d\d:\d\d  of <name>  seeds 3, 4", str(error.value))
-    empty = run("evaluate", {"prepared": Path("prepare/file")}, write)
+    empty = run("evaluate", {"prepared": Path("prepare-unityeyes/file")}, write)
     with pytest.raises(InputError, match=r"has no evaluation\.safetensors"):
         say(first, empty)
     client.delete_run(first)
@@ -585,7 +585,7 @@ def test_ids_that_start_alike_are_named(project: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(mlflow.store.tracking.sqlalchemy_store, "uuid", Numbered)
     first, second = (run_evaluation(evaluate(name), {}) for name in ("first", "second"))
     assert [first, second] == ids
-    with pytest.raises(InputError, match=f"the ids of 2 MLflow runs start so: {second}.*, {first}"):
+    with pytest.raises(InputError, match=f"the ids of 2 MLflow runs begin with it: {second}.*, {first}"):
         say("abcdef", second)
 
 

@@ -16,6 +16,7 @@ from fpgan.params import Params
 from fpgan.provenance import working_tree
 from fpgan.provenance.digests import OURS, digested
 from fpgan.provenance.run_record import recorded_run
+from fpgan.provenance.stage_code import stage_code
 from fpgan.provenance.working_tree import uncommitted_changes
 from fpgan.runs.stage import run_stage
 
@@ -25,8 +26,11 @@ LOCK = {
     "schema": "2.0",
     "stages": {
         "prepare": {
-            "cmd": "fpgan prepare",
-            "deps": [{"path": "raw", "hash": "md5", "md5": RAW_MD5, "size": 6, "nfiles": 3}],
+            "cmd": "fpgan prepare-unityeyes",
+            "deps": [
+                {"path": "raw", "hash": "md5", "md5": RAW_MD5, "size": 6, "nfiles": 3},
+                {"path": "results/code/prepare-unityeyes.txt", "hash": "md5", "md5": "1" * 32, "size": 9},
+            ],
             "params": {"params.yaml": {"translate": {"batch_size": 64}}},
             "outs": [{"path": "data/eyes/eyes.h5", "hash": "md5", "md5": "0" * 32, "size": 4}],
         }
@@ -79,8 +83,10 @@ def made(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterato
         Path("notes.txt").write_text("PRIVATE\n")
         prepared = Path("data/eyes/eyes.h5")
         yield {
-            "prepare": stage("prepare", {"raw": Path("raw"), "more": Path("own")}, prepared.parent),
-            "train": stage("train", {"eyes": prepared}, Path("data/net")),
+            "prepare-unityeyes": stage(
+                "prepare-unityeyes", {"raw": Path("raw"), "more": Path("own")}, prepared.parent
+            ),
+            "train-gaze-real": stage("train-gaze-real", {"eyes": prepared}, Path("data/net")),
             "evaluate": stage(
                 "evaluate", {"eyes": prepared, "net": Path("data/net/eyes.h5")}, Path("data/out")
             ),
@@ -99,10 +105,10 @@ def test_a_result_leads_back_to_the_raw_data(made: dict[str, str]) -> None:
         f"md5 {RAW_MD5}",
         "3 files",
         "known to DVC: raw.dvc",
-        "not known to DVC; `dvc add own` mends that",
+        "not known to DVC; `dvc add own` changes that",
     ):
         assert part in text
-    assert text.count("prepare · 3 eyes") == 1  # what two came from is told once
+    assert text.count("prepare-unityeyes · 3 eyes") == 1  # described once, though two came from it
     assert "data/eyes/eyes.h5  (see above)" in text
     assert lineage(made["evaluate"][:8]) == lineage("data/out/run.json")
     assert lineage(made["evaluate"]).splitlines()[0] in text
@@ -111,7 +117,7 @@ def test_a_result_leads_back_to_the_raw_data(made: dict[str, str]) -> None:
 def test_versions_that_a_run_read_are_dvcs(made: dict[str, str]) -> None:
     read = {
         each.dataset.name: each.dataset.digest
-        for each in mlflow.get_run(made["prepare"]).inputs.dataset_inputs
+        for each in mlflow.get_run(made["prepare-unityeyes"]).inputs.dataset_inputs
     }
     assert read["raw"] == RAW_MD5
     assert read["more"].startswith(OURS)
@@ -120,7 +126,7 @@ def test_versions_that_a_run_read_are_dvcs(made: dict[str, str]) -> None:
     Path("raw/d").unlink()
 
 
-def test_what_was_made_since_is_told_apart(made: dict[str, str]) -> None:
+def test_versions_made_since_are_distinguished(made: dict[str, str]) -> None:
     file = Path("data/eyes/eyes.h5")
     before = file.read_text()
     file.write_text("others")
@@ -138,11 +144,25 @@ def test_a_run_that_the_store_has_lost_is_named_and_dvc_lock_goes_on(made: dict[
         "run ffffffff",
         "not found in the MLflow store",
         "stage prepare",
-        "dvc.lock: fpgan prepare",
+        "dvc.lock: fpgan prepare-unityeyes",
+        "its code has changed since",
         "not by default: translate.batch_size 64",
         f"md5 {RAW_MD5}",
     ):
         assert part in text
+
+
+def test_changed_code_is_named(made: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    text = lineage("data/out/eyes.h5")
+    assert text.count("its code has not changed since") == len(made)
+    now = stage_code("evaluate")
+    monkeypatch.setattr(
+        "fpgan.commands.lineage.stage_code",
+        lambda stage: now.replace("\n", "0\n", 1) if stage == "evaluate" else stage_code(stage),
+    )
+    text = lineage("data/out/eyes.h5")
+    assert f"its code has changed since: {now.split()[0]}\n" in text
+    assert text.count("its code has not changed since") == len(made) - 1
 
 
 def test_raw_data_and_unknown_names(made: dict[str, str]) -> None:
@@ -160,7 +180,7 @@ def test_a_broken_record_is_named(tmp_path: Path, content: bytes) -> None:
 
 
 def test_uncommitted_changes_stay_with_the_run(made: dict[str, str]) -> None:
-    run = mlflow.get_run(made["train"])
+    run = mlflow.get_run(made["train-gaze-real"])
     assert run.data.tags["git.dirty"] == "true"
     kept = mlflow.artifacts.load_text(f"{run.info.artifact_uri}/uncommitted.diff")
     assert "-one = 1\n+one = 2\n" in kept

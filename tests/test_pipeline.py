@@ -8,7 +8,7 @@ import h5py
 import mlflow
 import pytest
 import yaml
-from toy import ROOT, all_runs, command, runs, update
+from toy import ROOT, all_runs, command, runs, stages_run, update
 
 from fpgan.cli import app
 from fpgan.data.eye_set import load_eyes
@@ -75,12 +75,12 @@ def test_what_runs_read_has_the_digests_of_dvc_lock(project: Path) -> None:
 def test_lineage_of_restored_results_leads_to_the_rendered_pictures(project: Path) -> None:
     shutil.rmtree(project / "data/adapted")
     command(project, "dvc", "checkout", "data/adapted/eyes.h5", "data/adapted/run.json")
-    told = command(project, "fpgan", "lineage", "results/evaluate/metrics.json")
+    output = command(project, "fpgan", "lineage", "results/evaluate/metrics.json")
     beside = ("translate-r2s", "register")
     for run in (run for run in runs(project) if run.data.tags["stage"] not in beside):
-        assert told.count(f"{run.info.run_name}  run {run.info.run_id[:8]}") == 1
-    assert "data/sample/UnityEyes" in told
-    assert "another version" not in told
+        assert output.count(f"{run.info.run_name}  run {run.info.run_id[:8]}") == 1
+    assert "data/sample/UnityEyes" in output
+    assert "another version" not in output
 
 
 def test_evaluation_holds_every_protocol(project: Path) -> None:
@@ -129,7 +129,7 @@ def test_translated_sets_keep_every_eye_and_its_labels(project: Path) -> None:
 
 def test_a_second_repro_runs_nothing(project: Path) -> None:
     before = digest(project / "results")
-    assert "up to date" in command(project, "dvc", "repro")
+    assert stages_run(command(project, "dvc", "repro")) == ["code"]
     assert len(runs(project)) == len(RUNS)
     assert digest(project / "results") == before
 
@@ -137,13 +137,13 @@ def test_a_second_repro_runs_nothing(project: Path) -> None:
 def test_adaptive_data_again_through_the_generator_that_was_trained(project: Path) -> None:
     """Beside the eyes that the pipeline made, which stay."""
     before = digest(project / "data/adapted"), digest(project / "results/adapt")
-    told = command(
+    output = command(
         project,
         *("fpgan", "adapt", "--through", "models/gan/0/F.safetensors", "--out", "data/again"),
     )
     again, adapted = (load_eyes(project / f"data/{name}/eyes.h5") for name in ("again", "adapted"))
     assert len(again) == len(adapted)
-    assert f"{len(again)} synthetic eyes" in told
+    assert f"{len(again)} synthetic eyes" in output
     assert not (again.gaze == adapted.gaze).all()
     found = json.loads((project / "results/adapt-again/metrics.json").read_text())
     assert found["distance_degrees"]["after_to_estimated"] < found["distance_degrees"]["before_to_estimated"]
@@ -167,7 +167,35 @@ def test_a_changed_parameter_concerns_only_its_stages(
     update(project, changes)
     status = json.loads(command(project, "dvc", "status", "dvc.yaml", "--json"))
     (project / "params.yaml").write_text(text)
-    assert set(status) == expected
+    assert set(status) == expected | {"code"}
+
+
+def test_changed_code_concerns_only_the_stages_that_reach_it(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a copy of the package, which runs in place of the installed one."""
+    changes = (
+        ("fpgan/training/gan.py", "import torch\n", "import torch  # tensors\n"),
+        ("fpgan/training/schedule.py", '"""', '"""More of: '),
+        ("fpgan/params.py", "steps: int = Field(150_000", "steps: int = Field(150_001"),
+        ("fpgan/losses.py", "sigma: float = 1.5", "sigma: float = 2.5"),
+        ("fpgan/figures/error_figures.py", "MARKS = (5, 7)", "MARKS = (5, 8)"),
+    )
+    shutil.copytree(ROOT / "fpgan", tmp_path / "fpgan", ignore=shutil.ignore_patterns("__pycache__"))
+    for name, old, new in changes:
+        text = (tmp_path / name).read_text()
+        assert old in text
+        (tmp_path / name).write_text(text.replace(old, new, 1))
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        output = command(project, "fpgan", "digest-code")
+        status = json.loads(command(project, "dvc", "status", "dvc.yaml", "--json"))
+    command(project, "fpgan", "digest-code")
+    assert output.splitlines() == [
+        "the code of train-landmarks has changed: fpgan.losses.heatmap_loss",
+        "the code of evaluate has changed: fpgan.figures.error_figures.MARKS",
+    ]
+    assert set(status) == {"code", "train-landmarks@0", "evaluate"}
 
 
 AFTER_REAL_EYES = (

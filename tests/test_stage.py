@@ -21,10 +21,11 @@ from conftest import draw_eyes, forking, write_project
 
 from fpgan.cli import main
 from fpgan.data.eye_set import save_eyes
-from fpgan.errors import InputError
+from fpgan.errors import InputError, Interrupted
 from fpgan.layout import Branch, Trial
 from fpgan.params import Params
 from fpgan.provenance.digests import digest
+from fpgan.provenance.stage_code import stage_code, version
 from fpgan.runs.stage import Stage, run_stage
 from fpgan.tracking.run import Run
 from fpgan.training.gan import GANTraining
@@ -128,6 +129,25 @@ def test_a_failed_stage_keeps_the_previous_output_and_goes_on_in_its_run(project
     assert json.loads(Path("models/gan/run.json").read_text())["run_id"] != second
 
 
+def test_a_stage_does_not_resume_with_other_code(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(running: Stage) -> None:
+        running.checkpoints.save(3, {})
+        raise Interrupted(3, signal.SIGTERM)
+
+    def fresh(running: Stage) -> None:
+        assert running.checkpoints.latest() is None
+
+    with pytest.raises(Interrupted):
+        stage(killed)
+    monkeypatch.setattr("fpgan.runs.stage.stage_code", lambda name: "fpgan.losses.gaze_loss 0\n")
+    stage(fresh)
+    found = mlflow.MlflowClient().search_runs(["1"], order_by=["attributes.start_time DESC"])
+    assert [run.info.status for run in found] == ["FINISHED", "KILLED"]
+    codes = [mlflow.artifacts.load_text(f"{run.info.artifact_uri}/code.txt") for run in found]
+    assert codes == ["fpgan.losses.gaze_loss 0\n", stage_code("train-gan")]
+    assert [run.data.tags["code"] for run in found] == [version(code) for code in codes]
+
+
 def test_a_stage_is_run_by_one_process_at_a_time(project: Path) -> None:
     def again(running: Stage) -> None:
         (running.output / "weights").write_text("first")
@@ -169,7 +189,7 @@ def test_a_killed_process_leaves_no_lock(project: Path, monkeypatch: pytest.Monk
 
 
 def copy_of(project: Path) -> Path:
-    """A copy such as DVC runs an experiment of a queue in."""
+    """A copy of the project like those in which DVC runs queued experiments."""
     copy = project / ".dvc/tmp/exps/copy"
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns("tmp", "mlflow.db"))
     return copy
@@ -316,7 +336,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> tupl
         partial(stop_at, 16, signal.SIGINT),
         partial(stop_at, 99, signal.SIGINT),
     ]
-    # A run stays in its experiment, whatever the params say when it is gone on with.
+    # A resumed run stays in its experiment, also if the parameters name another.
     experiments = ["fpgan", "fpgan", "other", "other", "fpgan"]
     return folder, [
         run_train_gan(folder, stop, "--set", f"tracking.experiment={experiment}")

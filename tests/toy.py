@@ -1,6 +1,7 @@
 """The whole project at a size that takes a minute or two: copied, changed and run by its real commands."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -69,6 +70,11 @@ def command(project: Path, *arguments: str) -> str:
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout
+
+
+def stages_run(output: str) -> list[str]:
+    """The stages that `dvc repro` ran, by its output."""
+    return re.findall(r"^Running stage '(.*)'", output, re.MULTILINE)
 
 
 def environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""From a run or a file back to the raw data: a tree of the runs and files that it came from."""
+"""The lineage of a run or file: the tree of runs and files that it came from, back to the raw data."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -20,17 +21,24 @@ from fpgan.params import Params
 from fpgan.provenance.digests import OURS, digested
 from fpgan.provenance.dvc_files import LockedStage, known_version, made_below, maker, md5
 from fpgan.provenance.run_record import NAME, recorded_run
-from fpgan.tracking.query import LoggedRun, find_run, runs_by_id
+from fpgan.provenance.stage_code import (
+    CODE,
+    CODE_ARTIFACT,
+    CODE_TAG,
+    changed_definitions,
+    stage_code,
+    version,
+)
+from fpgan.tracking.query import LoggedRun, download, find_run, run_by_prefix
 from fpgan.wording import SHORT_COMMIT, SHORT_ID
 
-RUN_ID = re.compile(r"[0-9a-f]{6,32}", re.IGNORECASE)
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 WIDTH, FACT_WIDTH = 160, 96
 
 
 @dataclass
 class Origin:
-    """A run, a stage or a file, and what it came from."""
+    """A run, a stage or a file, and its sources."""
 
     title: str
     facts: list[str] = field(default_factory=list)
@@ -40,21 +48,16 @@ class Origin:
 def lineage(given: str) -> str:
     """The tree as text, of a file or folder, or of an MLflow run by its id or first digits.
 
-    Runs tell their parameters where those differ from the defaults, which are those of `fpgan.params`: what a
-    key means that params.yaml leaves out. Raises InputError when nothing is known by that name.
+    Parameters are listed where they differ from the defaults in `fpgan.params`, and code where it has changed
+    since the run. Raises InputError when neither a file nor a run has this name.
     """
     path = Path(given)
     if path.exists() or known_version(path) or made_below(path):
         if path.name == NAME and (run_id := recorded_run(path)):
-            return in_text(Tracing().run(run_id))
-        return in_text(Tracing().file(path))
-    if RUN_ID.fullmatch(given) and (runs := runs_by_id(given)):
-        if len(runs) > 1:
-            raise InputError(
-                f"{given}: the ids of {len(runs)} MLflow runs start so: "
-                + ", ".join(f"{run.id} ({run.stage})" for run in runs)
-            )
-        return in_text(Tracing().run(runs[0].id))
+            return as_text(Tracing().run(run_id))
+        return as_text(Tracing().file(path))
+    if run := run_by_prefix(given):
+        return as_text(Tracing().run(run.id))
     raise InputError(
         f"{given}: not found; name a file or folder that a stage made, or an MLflow run by its id or "
         "at least its first 6 digits"
@@ -62,14 +65,14 @@ def lineage(given: str) -> str:
 
 
 class Tracing:
-    """Follows everything back; what has been told once is only referred to."""
+    """Follows files, runs and stages back to the raw data; repetitions refer to the first description."""
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        self._described: set[str] = set()
         self._defaults = _flat(Params().model_dump(mode="json"))
 
     def file(self, path: Path, version: str | None = None, run_id: str | None = None) -> Origin:
-        """A file or folder, in the version and from the run that what used it recorded, where it did."""
+        """A file or folder, in the version and from the run that its reader recorded, if any."""
         origin = Origin(path.as_posix(), _versions(path, version))
         if self._repeated(f"{path}\0{version}"):
             return Origin(f"{path.as_posix()}  (see above)")
@@ -85,7 +88,7 @@ class Tracing:
         return origin
 
     def run(self, run_id: str, made: Path | None = None, version: str | None = None) -> Origin:
-        """An MLflow run; when the store does not hold it, what dvc.lock says of the file that it made."""
+        """An MLflow run; if the store does not hold it, the stage in dvc.lock that made the file."""
         short = run_id[:SHORT_ID]
         if self._repeated(run_id):
             return Origin(f"run {short}  (see above)")
@@ -103,7 +106,7 @@ class Tracing:
         return origin
 
     def stage(self, stage: LockedStage, made: Path, version: str | None) -> Origin:
-        """A stage as it last ran by dvc.lock; says so when it then made another version."""
+        """A stage as dvc.lock records its last run, which may have made another version of the file."""
         if self._repeated(f"{stage.lock}\0{stage.name}"):
             return Origin(f"stage {stage.name}  (see above)")
         origin = Origin(f"stage {stage.name}", [f"{stage.lock}: {stage.command}"])
@@ -111,12 +114,16 @@ class Tracing:
         if version and version != last:
             origin.facts.append(f"it has run since, and made {_in_words(last)}")
         origin.facts += self._changed(_flat(stage.params))
-        origin.sources += [self.file(each.path, each.md5) for each in stage.reads]
+        for each in stage.reads:
+            if each.path.parent != CODE:
+                origin.sources.append(self.file(each.path, each.md5))
+            else:
+                origin.facts += _code_facts(each.path.stem, each.md5)
         return origin
 
-    def _repeated(self, what: str) -> bool:
-        before = what in self._told
-        self._told.add(what)
+    def _repeated(self, name: str) -> bool:
+        before = name in self._described
+        self._described.add(name)
         return before
 
     def _facts(self, run: LoggedRun) -> list[str]:
@@ -127,7 +134,11 @@ class Tracing:
         if run.tags.get("git.dirty") == "true":
             commit += " with uncommitted changes (its uncommitted.diff)"
         stage = f", DVC stage {run.tags['dvc.stage']}" if "dvc.stage" in run.tags else ""
-        return [f"{when}{stage}{commit}", *self._changed(run.params)]
+        return [
+            f"{when}{stage}{commit}",
+            *_code_facts(run.stage, run.tags.get(CODE_TAG), run),
+            *self._changed(run.params),
+        ]
 
     def _changed(self, params: dict[str, str]) -> list[str]:
         changed = [
@@ -136,6 +147,22 @@ class Tracing:
             if name in self._defaults and _read(value) != _read(self._defaults[name])
         ]
         return [f"not by default: {', '.join(changed)}"] if changed else []
+
+
+def _code_facts(stage: str, recorded: str | None, run: LoggedRun | None = None) -> list[str]:
+    """Whether a stage's code has changed since the recorded version, and where if a run kept it."""
+    if not recorded:
+        return []
+    try:
+        now = stage_code(stage)
+    except LookupError:
+        return ["the project no longer has this stage"]
+    if version(now) == recorded:
+        return ["its code has not changed since"]
+    with TemporaryDirectory() as folder:
+        kept = download(run, CODE_ARTIFACT, Path(folder)) if run else None
+        changed = f": {changed_definitions(kept.read_text(encoding='utf-8'), now)}" if kept else ""
+    return [f"its code has changed since{changed}"]
 
 
 def _read(value: str) -> Any:
@@ -148,7 +175,7 @@ def _flat(params: dict[str, Any]) -> dict[str, str]:
 
 
 def _versions(path: Path, recorded: str | None) -> list[str]:
-    """The version that was used, or else the one that DVC knows or that lies there, and what became of it."""
+    """The version that was used, else the one there now or known to DVC; and whether another is there now."""
     known = known_version(path)
     now = _version_now(path)
     version = recorded or now or (known[0].md5 if known else None)
@@ -178,19 +205,19 @@ def _in_words(version: str) -> str:
 
 
 def _raw(path: Path) -> list[str]:
-    """Of what no stage made."""
+    """The facts about data that no stage made."""
     known = known_version(path)
     facts = ["raw data: no run or stage made it"]
     if path.is_dir():
         facts.append(f"{digested(path).files} files")
     elif known and known[0].files:
         facts.append(f"{known[0].files} files")
-    facts.append(f"known to DVC: {known[1]}" if known else f"not known to DVC; `dvc add {path}` mends that")
+    facts.append(f"known to DVC: {known[1]}" if known else f"not known to DVC; `dvc add {path}` changes that")
     return facts
 
 
-def in_text(origin: Origin) -> str:
-    """Drawn with lines."""
+def as_text(origin: Origin) -> str:
+    """The tree drawn with lines."""
     console = Console(width=WIDTH, highlight=False)
     with console.capture() as captured:
         console.print(_branch(origin, Tree(_label(origin))))

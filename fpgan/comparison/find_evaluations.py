@@ -1,6 +1,5 @@
 """Finds an evaluation by the name that a user gives: a file, an MLflow run, or a DVC revision."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,8 @@ from fpgan.errors import InputError
 from fpgan.evaluation.record import Evaluation, load_evaluation
 from fpgan.layout import EVALUATION, Branch
 from fpgan.provenance.run_record import recorded_run
-from fpgan.tracking.query import LoggedRun, ancestors, download, find_run, runs_by_id, runs_of_stage
+from fpgan.tracking.query import LoggedRun, ancestors, download, find_run, run_by_prefix, runs_of_stage
 
-RUN_ID = re.compile(r"[0-9a-f]{6,32}", re.IGNORECASE)
 STAGE = "evaluate"
 ENDINGS = {
     "RUNNING": "has not ended",
@@ -52,13 +50,8 @@ def find_evaluation(given: str, folder: Path) -> FoundEvaluation:
     """
     if Path(given).is_file():
         return _from_file(given, Path(given))
-    if RUN_ID.fullmatch(given) and (runs := runs_by_id(given)):
-        if len(runs) > 1:
-            raise InputError(
-                f"{given}: the ids of {len(runs)} MLflow runs start so: "
-                + ", ".join(f"{run.id} ({run.stage})" for run in runs)
-            )
-        return _from_run(given, runs[0], folder)
+    if run := run_by_prefix(given):
+        return _from_run(given, run, folder)
     from fpgan.provenance.revisions import commit_of, read_at_revision  # DVC takes a while to load
 
     if commit := commit_of(given):

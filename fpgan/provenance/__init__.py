@@ -1,1 +1,1 @@
-"""What a result came from: digests, DVC's files, git, and the runs that made things."""
+"""The origins of results: digests of files and code, DVC's files, git, and the recorded runs."""

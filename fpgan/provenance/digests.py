@@ -1,4 +1,4 @@
-"""Digests of what stages read: by content where that is quick, and DVC's own wherever DVC has one."""
+"""Digests of the files and folders that stages read, and their versions in DVC."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from fpgan.errors import InputError
 from fpgan.provenance.dvc_files import known_version, md5
 
 OURS = "fpgan:"
-"""Begins a digest that DVC does not know."""
-DIGITS = 30  # with `OURS` as many as MLflow keeps of a dataset's digest
+"""Prefix of a digest that DVC does not know."""
+DIGITS = 30  # with the prefix as long as MLflow allows for a dataset's digest
 
 
 @dataclass(frozen=True)
@@ -17,23 +17,23 @@ class Digested:
     """A file or folder as it is now."""
 
     digest: str
-    """MD5 of a file; SHA-256 of the names and sizes of the files in a folder: a raw folder holds up to a
+    """MD5 of a file; SHA-256 of the names and sizes of the files in a folder. A raw folder holds up to a
     million pictures, and reading them twice would take longer than preparing them."""
     version: str
-    """As DVC knows it: MD5 of a file, and what ends in '.dir' of a folder; `OURS` and the digest of a folder
-    that DVC does not know, or knew with other files."""
+    """DVC's MD5 of a file, or of a folder, which ends in '.dir'; for a folder that DVC does not know, or knew
+    with other files, `OURS` and the digest."""
     files: int | None
-    """How many there are in a folder."""
+    """Number of files in a folder."""
 
 
 def digested(path: Path) -> Digested:
-    """Takes the digests; raises InputError when there is no such file or folder."""
+    """The digest and version of a file or folder; raises InputError if it does not exist."""
     if path.is_file():
         content = md5(path)
         return Digested(content, content, None)
     if not path.is_dir():
         raise InputError(
-            f"{path}: no such file or folder; run the stage that makes it, or `dvc repro` for all"
+            f"{path}: no such file or folder; run the stage that makes it, or all stages with `dvc repro`"
         )
     found, files, size = hashlib.sha256(), 0, 0
     for file in sorted(path.rglob("*")):
@@ -49,5 +49,5 @@ def digested(path: Path) -> Digested:
 
 
 def digest(path: Path) -> str:
-    """The digest that decides whether a stage may go on from its checkpoints."""
+    """The digest that decides whether a stage may resume from its checkpoints."""
     return digested(path).digest

@@ -1,4 +1,4 @@
-"""What DVC has written down of files and folders, in dvc.lock or in .dvc files."""
+"""DVC's records of files and folders, in dvc.lock and .dvc files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ READ_AT_ONCE = 1 << 20
 
 @dataclass(frozen=True)
 class LockedStage:
-    """A stage as it last ran."""
+    """The last run of a stage."""
 
     name: str
     command: str
     lock: Path
-    """The dvc.lock that says so."""
+    """The dvc.lock that records it."""
     params: dict[str, Any]
     reads: tuple[DVCVersion, ...]
     makes: tuple[DVCVersion, ...]
@@ -33,13 +33,13 @@ class DVCVersion:
     """A version of a file or folder."""
 
     path: Path
-    """Relative to the project's root, which is the current folder."""
+    """Relative to the project's root, the current folder."""
     md5: str
-    """Of a file's content; of a folder DVC's, which ends in '.dir'."""
+    """MD5 of a file's content; DVC's MD5 of a folder ends in '.dir'."""
     size: int | None
-    """Bytes, of all files of a folder."""
+    """Bytes; of a folder, those of all its files."""
     files: int | None
-    """How many there are in a folder."""
+    """Number of files in a folder."""
 
 
 def maker(path: Path) -> LockedStage | None:
@@ -49,7 +49,10 @@ def maker(path: Path) -> LockedStage | None:
 
 
 def known_version(path: Path) -> tuple[DVCVersion, Path] | None:
-    """What DVC last knew of a path, and the file that says so; what made it before what read it."""
+    """The last version of a path known to DVC, and the file that records it.
+
+    Records of the stage that made it take precedence over those of stages that read it.
+    """
     wanted = _inside(path)
     added = path.with_name(path.name + ".dvc")
     stages = locked_stages()
@@ -60,13 +63,13 @@ def known_version(path: Path) -> tuple[DVCVersion, Path] | None:
 
 
 def made_below(folder: Path) -> list[DVCVersion]:
-    """Outputs of stages in a folder."""
+    """The outputs of stages in a folder."""
     wanted = _inside(folder)
     return [out for stage in locked_stages() for out in stage.makes if wanted in out.path.parents]
 
 
 def locked_stages() -> list[LockedStage]:
-    """Those of all pipelines."""
+    """The stages of all pipelines that have run."""
     return [
         stage
         for lock in [Path("dvc.lock"), *sorted(Path("pipelines").rglob("dvc.lock"))]
@@ -116,12 +119,12 @@ def _parse(file: Path, changed: int) -> dict[str, Any]:
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, UnicodeDecodeError):
-        return {}  # DVC itself tells what is wrong with its files
+        return {}  # DVC itself reports errors in its files
     return content if isinstance(content, dict) else {}
 
 
 def md5(path: Path) -> str:
-    """Of a file's content, as DVC takes it."""
+    """MD5 of a file's content, as in DVC's files."""
     found = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(READ_AT_ONCE):

@@ -12,7 +12,7 @@ from fpgan.errors import InputError
 
 
 def commit_of(revision: str) -> str | None:
-    """The git commit of a revision; None when there is no such revision, or no repository here."""
+    """The git commit of a revision; None without such a revision or a repository."""
     try:
         scm = Repo().scm
         return None if isinstance(scm, NoSCM) else str(resolve_rev(scm, revision))
@@ -23,8 +23,8 @@ def commit_of(revision: str) -> str | None:
 def read_at_revision(path: Path, revision: str, folder: Path) -> Path | None:
     """Copies a file (relative to the project's root) as it was at a revision into a folder.
 
-    It comes from git, or else from DVC's cache or remote. None when it did not exist then; raises InputError
-    when it did and neither has it.
+    The file comes from git, or from DVC's cache or remote. None if it did not exist then; raises InputError
+    if it did but is in none of these.
     """
     repository = Repo()
     with switch(repository, revision):
@@ -35,7 +35,7 @@ def read_at_revision(path: Path, revision: str, folder: Path) -> Path | None:
             files.get_file(path.as_posix(), str(folder / path.name))
         except (OSError, DvcException) as error:
             raise InputError(
-                f"{revision}: {path} of that revision is not in DVC's cache ({error}); get it with "
+                f"{revision}: {path} of this revision is not in DVC's cache ({error}); get it with "
                 f"`git checkout {revision}` and `dvc pull`, or make it again there with `dvc repro`"
             ) from None
     return folder / path.name

@@ -1,4 +1,4 @@
-"""run.json: beside what a stage made, the MLflow run that made it; DVC keeps and restores it with that."""
+"""run.json: the MLflow run that made the files beside it. DVC keeps and restores it along with them."""
 
 import json
 import re
@@ -11,14 +11,14 @@ RUN_ID = re.compile(r"[\w-]+")
 
 
 def write_record(folder: Path, run_id: str, stage: str) -> None:
-    """Names the run that made what is in the folder."""
+    """Records the run that made the files in a folder."""
     (folder / NAME).write_text(json.dumps({"run_id": run_id, "stage": stage}) + "\n")
 
 
 def recorded_run(path: Path) -> str | None:
-    """The id of the run that made a file or folder; None where that is not recorded.
+    """The id of the run that made a file or folder; None without a record.
 
-    Raises InputError when the record is broken.
+    Raises InputError for a broken record.
     """
     for record in (path.parent / NAME, path / NAME):
         if record.is_file():
@@ -33,9 +33,9 @@ def _run_id(record: Path) -> str:
         raise InputError(f"{record}: cannot be read ({error}); {_remedy(record)}") from None
     run_id = content.get("run_id") if isinstance(content, dict) else None
     if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
-        raise InputError(f'{record}: holds no "run_id" of an MLflow run; {_remedy(record)}')
+        raise InputError(f'{record}: contains no "run_id" of an MLflow run; {_remedy(record)}')
     return run_id
 
 
 def _remedy(record: Path) -> str:
-    return f"get it again with `dvc checkout --force {record}`, or remove it: its files then name no run"
+    return f"restore it with `dvc checkout --force {record}`, or remove it: its files then name no run"

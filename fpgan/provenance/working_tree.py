@@ -1,12 +1,12 @@
-"""What git says of the code that runs: its commit, and what has been changed since."""
+"""The git state of the code that runs: its commit and the uncommitted changes."""
 
 import subprocess
 from pathlib import Path
 
 LONGEST_DIFF = 1 << 20
-"""Bytes; what is beyond is left out."""
+"""Bytes; the rest is left out."""
 OF_THE_PIPELINE = (":(exclude,glob)**/dvc.lock", ":(exclude,glob)**/.gitignore", ":(exclude)results")
-"""What DVC and the stages themselves change as they run."""
+"""Files that DVC and the stages themselves change as they run."""
 
 
 def commit_here(root: Path) -> str | None:
@@ -16,10 +16,10 @@ def commit_here(root: Path) -> str | None:
 
 
 def uncommitted_changes(root: Path) -> str | None:
-    """Changes of tracked files against the commit, as `git apply` takes them, and the names of files that git
-    neither tracks nor ignores; '' when there are none, None outside of a git repository.
+    """Changes of tracked files against the commit, for `git apply`, and the names of untracked files.
 
-    Nothing of ignored files is in it, of untracked ones no content, of binary ones only that they differ.
+    '' without changes, None outside of a git repository. Ignored files, the content of untracked files and
+    the changes within binary files are left out.
     """
     changes = _git(
         root,

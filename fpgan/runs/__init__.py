@@ -1,1 +1,1 @@
-"""The run of a stage: locks, staging, checkpoints, name, and the pipeline's run above it."""
+"""Running a stage: locks, staged outputs, checkpoints, the run's name, and the pipeline's run above it."""

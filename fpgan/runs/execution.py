@@ -1,9 +1,9 @@
-"""One MLflow run above those of all stages that one `dvc repro` or `dvc exp run` executes.
+"""One MLflow run above the runs of all stages that one `dvc repro` or `dvc exp run` executes.
 
-Nothing of ours lives as long as the pipeline does. What its stages have in common is the DVC process that
-starts them, or the xargs that starts several of these at a time: a file named after it says which run is
-theirs. Each stage keeps the run's name, note and status up to date, so that it tells of the last stage when
-no more follow.
+No process of this project lives as long as the pipeline. Its stages share the DVC process that starts them,
+or the xargs that starts several DVC processes in parallel; a file named after that process holds the
+pipeline's run. Each stage updates the name, note and status of the run, so that they describe the last stage
+at the end.
 """
 
 import json
@@ -27,28 +27,28 @@ from fpgan.runs.headline import DOT
 from fpgan.tracking.pipeline_run import begin_pipeline_run, update_pipeline_run
 from fpgan.wording import SHORT_COMMIT, SHORT_ID
 
-SAME_START = 2.0  # seconds: a clock that is set shifts what a process says of its start
+SAME_START = 2.0  # seconds: setting the clock shifts the start times that processes report
 
 
 @dataclass
 class Execution:
-    """An execution of a pipeline, as its stages know it from each other."""
+    """An execution of a pipeline: the state that its stages share through a file."""
 
     run_id: str
     pid: int
-    """Of the process that executes it."""
+    """The process that executes the pipeline."""
     started: float
-    """When that was started, in seconds since the epoch."""
+    """Start of that process, in seconds since the epoch."""
     title: str
-    """The command and, but for the default one, the pipeline: 'dvc repro', 'dvc repro ablation'."""
+    """The command and the name of the pipeline, except the default one: 'dvc repro', 'dvc repro ablation'."""
     description: str
-    """The command in full, and the commit, with whether there were uncommitted changes; markdown."""
+    """The full command and the commit, with a remark on uncommitted changes; markdown."""
     stages: list[str] = field(default_factory=list)
-    """Those that have been begun, in order."""
+    """The stages begun so far, in order."""
     outcome: str = ""
-    """Of the last one that has one."""
+    """The outcome of the last stage that has one."""
     running: list[str] = field(default_factory=list)
-    """Those that have not ended."""
+    """The stages that have not ended."""
     failed: str = ""
     """The first stage that failed."""
     stopped: str = ""
@@ -56,57 +56,57 @@ class Execution:
 
     @property
     def name(self) -> str:
-        """What has become of it first, for narrow columns."""
+        """The run's name; a failure comes first because columns are narrow."""
         marks = [mark for mark, stage in (("failed", self.failed), ("stopped", self.stopped)) if stage]
         ended = self.failed or self.stopped or self.outcome
         return DOT.join([*marks[:1], self.title, *([ended] if ended else [])])
 
     @property
     def note(self) -> str:
-        """Two lines of markdown."""
+        """The run's description: two lines of markdown."""
         return f"{self.description}  \nStages: {', '.join(self.stages)}"
 
     @property
     def status(self) -> str:
-        """Of its run."""
+        """The run's status, in MLflow's terms."""
         if self.running:
             return "RUNNING"
         return "FAILED" if self.failed else "KILLED" if self.stopped else "FINISHED"
 
     @property
     def lives(self) -> bool:
-        """Whether its process does."""
+        """Whether the process that executes the pipeline is alive."""
         try:
             return abs(psutil.Process(self.pid).create_time() - self.started) < SAME_START
         except psutil.Error:
             return False
 
     def update(self) -> None:
-        """Writes it to the store."""
+        """Updates the run in the store."""
         update_pipeline_run(self.run_id, status=self.status, name=self.name, note=self.note)
 
 
 @dataclass
-class Above:
-    """What a stage knows of the pipeline it is part of, and tells it."""
+class ParentRun:
+    """The pipeline's run above a stage's run, and the facts that the stage reports to it."""
 
     run_id: str | None
-    """None where there is none."""
+    """None outside of a pipeline."""
     outcome: str = ""
-    """A word or two of what came out."""
+    """The stage's outcome in a word or two."""
     resumed: str = ""
-    """The id of the run that the stage goes on with, which stays where it was."""
+    """The run that the stage resumes; it stays below the pipeline that began it."""
 
 
 @contextmanager
-def pipeline_stage(stage: str, *, experiment: str, params: dict[str, Any]) -> Iterator[Above]:
-    """Joins the run of the pipeline that this stage is executed by, or begins it; does nothing without DVC.
+def pipeline_stage(stage: str, *, experiment: str, params: dict[str, Any]) -> Iterator[ParentRun]:
+    """Adds a stage to the run of the pipeline that executes it, which the first stage begins.
 
-    The stage shows in its name; how the block ends, in its status.
+    The block is the stage; the pipeline's run shows how it ends. Outside of DVC there is no such run.
     """
     process = _executing_process()
     if process is None:
-        yield Above(None)
+        yield ParentRun(None)
         return
     folder = project_root() / ".fpgan" / "pipelines"
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,10 +119,10 @@ def pipeline_stage(stage: str, *, experiment: str, params: dict[str, Any]) -> It
         execution.running.append(stage)
         _write(file, execution)
         execution.update()
-    above = Above(execution.run_id)
+    parent = ParentRun(execution.run_id)
     failed = stopped = ""
     try:
-        yield above
+        yield parent
     except (Interrupted, KeyboardInterrupt):
         stopped = stage
         raise
@@ -133,23 +133,23 @@ def pipeline_stage(stage: str, *, experiment: str, params: dict[str, Any]) -> It
         with one_at_a_time:
             execution = _read(file) or execution
             execution.running.remove(stage)
-            if above.resumed:
-                goes_on = f"{stage} (goes on in run {above.resumed[:SHORT_ID]})"
-                execution.stages[execution.stages.index(stage)] = goes_on
-            execution.outcome = above.outcome or execution.outcome
+            if parent.resumed:
+                resumed = f"{stage} (resumed run {parent.resumed[:SHORT_ID]})"
+                execution.stages[execution.stages.index(stage)] = resumed
+            execution.outcome = parent.outcome or execution.outcome
             execution.failed = execution.failed or failed
             execution.stopped = stopped or execution.stopped
             _write(file, execution)
-            _tell_end(execution)
+            _try_update(execution)
 
 
-def _tell_end(execution: Execution) -> None:
-    with suppress(InputError):  # the next stage tells it
+def _try_update(execution: Execution) -> None:
+    with suppress(InputError):  # the next stage that updates the run reports the problem
         execution.update()
 
 
 def _executing_process() -> psutil.Process | None:
-    """The DVC process that started this stage, or the xargs that started that one and others."""
+    """The DVC process that started this stage, or the xargs that started that process."""
     if "DVC_STAGE" not in os.environ:
         return None
     try:
@@ -163,7 +163,7 @@ def _executing_process() -> psutil.Process | None:
 
 
 def _dvc_arguments(process: psutil.Process) -> list[str] | None:
-    """What DVC was told; None when the process is another program."""
+    """The arguments of a DVC process; None for other programs."""
     words = _words(process)
     for i, word in enumerate(words):  # dvc; python .../dvc; python -m dvc; xargs -P 2 dvc
         if Path(word).stem == "dvc":
@@ -172,7 +172,7 @@ def _dvc_arguments(process: psutil.Process) -> list[str] | None:
 
 
 def _words(process: psutil.Process) -> list[str]:
-    """What it was started by, at least a word."""
+    """The command line of a process; at least one word."""
     try:
         return process.cmdline() or [""]
     except psutil.Error:
@@ -201,13 +201,13 @@ def _begin(process: psutil.Process, experiment: str, params: dict[str, Any]) -> 
 
 
 def _pipeline_file(arguments: list[str]) -> str:
-    """The first file that DVC was told to run, or else its default."""
+    """The first pipeline file among DVC's arguments, or its default."""
     named = (word.partition(":")[0] for word in arguments)
     return next((word for word in named if word.endswith((".yaml", ".dvc"))), "dvc.yaml")
 
 
 def _close_abandoned(folder: Path) -> None:
-    """Ends the runs of pipelines whose DVC process is gone: where it was killed no stage has done so."""
+    """Ends the runs of pipelines whose DVC process and running stage were killed."""
     for file in folder.glob(f"{platform.node()}-*.json"):
         execution = _read(file)
         if execution and execution.lives:
@@ -215,12 +215,12 @@ def _close_abandoned(folder: Path) -> None:
         if execution and execution.running:
             execution.stopped = execution.running[-1]
             execution.running = []
-            _tell_end(execution)
+            _try_update(execution)
         file.unlink(missing_ok=True)
 
 
 def _read(file: Path) -> Execution | None:
-    """None where there is no file of a process that lives, or lived; what is broken is no loss."""
+    """The execution in a file; None if there is no file, or a damaged one, which the next stage replaces."""
     try:
         return Execution(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""A stage's run in MLflow's list: a name that says what became of it, and two lines of what it did."""
+"""A stage's run in MLflow's list: a name that shows its outcome, and a description of two lines."""
 
 import sys
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ DOT = " \N{MIDDLE DOT} "
 
 
 def labels_of(belongs_to: Branch | Trial) -> list[str]:
-    """What tells a run from others of its stage, in words."""
+    """The words that distinguish a run from other runs of its stage."""
     return [f"seed {label}" if key == "seed" else label for key, label in belongs_to.labels.items()]
 
 
 def command_tags() -> dict[str, str]:
-    """The command, and its name for MLflow's page, which shows only what follows the last slash."""
+    """Tags of the command; MLflow's page shows only the part of a source name after the last slash."""
     words = [Path(sys.argv[0]).name, *sys.argv[1:]]
     return {
         "command": " ".join(words),
@@ -31,7 +31,7 @@ def command_tags() -> dict[str, str]:
 class Headline:
     """Name and description of a stage's run.
 
-    What came out stands right behind the stage, as MLflow's list shows some twenty letters of a name.
+    The outcome directly follows the stage because MLflow's list shows only some twenty letters of a name.
     """
 
     def __init__(self, stage: str, labels: list[str], description: str) -> None:
@@ -42,12 +42,12 @@ class Headline:
         self._run: Run | None = None
 
     def name(self, mark: str = "") -> str:
-        """The run's name; `mark` is a word before all others."""
+        """The run's name; `mark` is its first word."""
         return DOT.join(part for part in (mark, self.stage, self.outcome, *self._labels) if part)
 
     @contextmanager
     def of(self, run: Run, *, resumed: bool) -> Iterator[None]:
-        """Names a run while the block lasts; how it ended badly becomes the first word."""
+        """Names a run during the block; the name of a run that fails or is stopped begins with that word."""
         self._run = run
         if resumed:
             self._labels = [*self._labels, "resumed"]
@@ -62,7 +62,7 @@ class Headline:
             raise
 
     def conclude(self, outcome: str, sentence: str) -> None:
-        """Puts the outcome, a number or two, into the name, and a sentence of it under the description."""
+        """Adds the outcome, one or two numbers, to the name, and a sentence about it to the description."""
         assert self._run, "concluded before it began"
         self.outcome = outcome
         self._run.tag(RUN_NAME, self.name())

@@ -1,4 +1,4 @@
-"""What all stages share: digests of the inputs, an MLflow run, and outputs that appear only when complete."""
+"""The frame of all stages: digests of inputs and code, an MLflow run, outputs that appear when complete."""
 
 import csv
 import hashlib
@@ -22,8 +22,9 @@ from fpgan.nested import flat_numbers
 from fpgan.params import Params
 from fpgan.provenance.digests import Digested, digested
 from fpgan.provenance.run_record import recorded_run, write_record
+from fpgan.provenance.stage_code import CODE_ARTIFACT, CODE_TAG, stage_code, version
 from fpgan.provenance.working_tree import uncommitted_changes
-from fpgan.runs.execution import Above, pipeline_stage
+from fpgan.runs.execution import ParentRun, pipeline_stage
 from fpgan.runs.headline import Headline, command_tags, labels_of
 from fpgan.tracking.run import Run, open_run
 from fpgan.tracking.stored_run import PARENT_TAG
@@ -35,24 +36,24 @@ if TYPE_CHECKING:
 RUN_ID = "run_id"
 UNCOMMITTED = "uncommitted.diff"
 CONCLUSIONS = ("evaluate", "ablation", "cross_person")
-"""Stages whose outcome is that of a whole pipeline, unless they are one variant's or person's of several."""
+"""Stages whose outcome is the pipeline's outcome, except those of single variants or persons."""
 DEFAULT = Branch()
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage that runs: where it writes, and what it tells."""
+    """A running stage: the folders it writes to, and the record of its results."""
 
     run: Run
     headline: Headline
     output: Path
-    """Folder for data or models; its files move to their place when the stage has succeeded."""
+    """Folder for data or models; the files move to their final place when the stage succeeds."""
     results: Path
-    """Folder for metrics.json, curves and pictures; likewise, and they go to the MLflow run too."""
+    """Folder for metrics.json, curves and pictures; the files also go to the MLflow run."""
     checkpoints: Checkpoints
 
     def conclude(self, outcome: str, sentence: str) -> str:
-        """Tells in the run's name and description what came out; returns the sentence."""
+        """Shows the outcome in the run's name and description; returns the sentence."""
         self.headline.conclude(outcome, sentence)
         return sentence
 
@@ -61,12 +62,12 @@ class Stage:
         (self.results / "metrics.json").write_text(json.dumps(scores, indent=2) + "\n")
 
     def score(self, scores: dict[str, Any]) -> None:
-        """Writes metrics.json and logs its numbers, which must not have been logged by step before."""
+        """Writes metrics.json and logs its numbers at step 0, under names that no curve uses."""
         self.write_scores(scores)
         self.run.metrics(0, flat_numbers(scores))
 
     def history(self, rows: "History") -> None:
-        """Writes history.csv, the curves of `dvc plots`, a row an entry."""
+        """Writes history.csv, the curves of `dvc plots`, with one row per entry."""
         columns = list(dict.fromkeys(key for row in rows for key in row)) or ["epoch"]
         with (self.results / "history.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, columns, restval="")
@@ -85,13 +86,12 @@ def run_stage(
     description: str,
     belongs_to: Branch | Trial = DEFAULT,
 ) -> Iterator[Stage]:
-    """Opens a run for the block, and moves what the block wrote to its place when it ends well.
+    """Opens an MLflow run for the block, and moves the block's files to their final place when it succeeds.
 
-    Beside the output and the results a `run.json` names the run that made them. A stage that was killed
-    goes on in the same run when nothing it depends on has changed; one that another process runs at the same
-    time on the same inputs, for an experiment beside this one, is waited for. Raises InputError for a missing
-    input or when another process runs the stage here, and Unavailable when there is no room for what is
-    written.
+    A `run.json` beside the output and beside the results names the run. A killed stage resumes its run if
+    its parameters, inputs and code are the same. If another process runs the same stage on the same inputs,
+    for an experiment in a copy of the project, this process waits for it. Raises InputError for a missing
+    input or if another process runs the stage in this folder, and Unavailable if there is no room for files.
     """
     head = Headline(name, labels_of(belongs_to), description)
     results = belongs_to.results(name)
@@ -118,7 +118,7 @@ def run_stage(
 
 @contextmanager
 def _alone(results: Path) -> Iterator[None]:
-    """Lets no other process run the stage of these results; the lock of a killed one is none."""
+    """Keeps other processes from running the stage of these results; a killed process releases it."""
     stage = results.relative_to(RESULTS).as_posix()
     lock = FileLock(LOCKS / f"{stage}.lock")
     Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ def _alone(results: Path) -> Iterator[None]:
         lock.acquire(blocking=False)
     except Timeout:
         raise InputError(
-            f"{stage}: another process is running it here (it holds {lock.lock_file}); wait for its end, or "
+            f"{stage}: another process is running it here (it holds {lock.lock_file}); wait until it ends or "
             "stop it, and start again"
         ) from None
     try:
@@ -144,14 +144,15 @@ def _run_stage(
     inputs: dict[str, Path],
     output: Path | None,
     belongs_to: Branch | Trial,
-    pipeline: Above,
+    pipeline: ParentRun,
 ) -> Iterator[Stage]:
     name = head.stage
     read = {key: digested(path) for key, path in inputs.items()}
     dumped: dict[str, Any] = {key: section.model_dump(mode="json") for key, section in sections.items()}
     dumped |= belongs_to.labels
     results = belongs_to.results(name)
-    key = _key(name, dumped, read)
+    code = stage_code(name)
+    key = _key(name, dumped, read, code)
     with (
         _work_folder(key) as (work, resume),
         open_run(
@@ -159,7 +160,7 @@ def _run_stage(
             experiment=params.tracking.experiment,
             params=dumped,
             inputs={key: (path, read[key].version) for key, path in inputs.items()},
-            tags={"stage": name}
+            tags={"stage": name, CODE_TAG: version(code)}
             | belongs_to.labels
             | _upstream(inputs)
             | command_tags()
@@ -172,6 +173,7 @@ def _run_stage(
     ):
         (work / RUN_ID).write_text(run.id)
         pipeline.resumed = resume or ""
+        _keep_text(run, CODE_ARTIFACT, code)
         _record_changes(run)
         staging = {
             folder: folder.with_name(f".{folder.name}.partial") for folder in (output, results) if folder
@@ -197,10 +199,10 @@ def _run_stage(
 
 @contextmanager
 def _work_folder(key: str) -> Iterator[tuple[Path, str | None]]:
-    """What a stage goes on from, for one process at a time, and the run that a killed one left.
+    """The folder of a stage's checkpoints, for one process at a time, and the run that a killed process left.
 
-    Removed when the block has ended well. It is in the project itself, so that an experiment killed in its
-    copy can be started again in another.
+    It is emptied when the block succeeds. It lies in the project itself so that an experiment killed in one
+    copy of the project can resume in another.
     """
     root = project_root()
     lock = FileLock(root / LOCKS / key)
@@ -220,28 +222,34 @@ def _work_folder(key: str) -> Iterator[tuple[Path, str | None]]:
         lock.release()
 
 
-def _key(name: str, params: dict[str, Any], read: dict[str, Digested]) -> str:
-    content = json.dumps([name, params, {key: found.digest for key, found in read.items()}], sort_keys=True)
+def _key(name: str, params: dict[str, Any], read: dict[str, Digested], code: str) -> str:
+    digests = {key: found.digest for key, found in read.items()}
+    content = json.dumps([name, params, digests, code], sort_keys=True)
     return f"{name.replace('@', '-')}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def _upstream(inputs: dict[str, Path]) -> dict[str, str]:
-    """Tags that name the runs which made the inputs."""
+    """Tags of the runs that made the inputs."""
     makers = {key: recorded_run(path) for key, path in inputs.items()}
     return {f"upstream.{key}": run_id for key, run_id in makers.items() if run_id}
 
 
 def _record_changes(run: Run) -> None:
-    """Keeps with the run what its code differs in from the commit."""
+    """Keeps the uncommitted changes of the code with the run."""
     changes = uncommitted_changes(Path.cwd())
     if changes is None:
         return
     run.tag("git.dirty", "true" if changes else "false")
     if changes:
-        with TemporaryDirectory() as folder:
-            file = Path(folder) / UNCOMMITTED
-            file.write_text(changes, encoding="utf-8")
-            run.artifact(file)
+        _keep_text(run, UNCOMMITTED, changes)
+
+
+def _keep_text(run: Run, name: str, text: str) -> None:
+    """Keeps a text with the run, as a file."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / name
+        file.write_text(text, encoding="utf-8")
+        run.artifact(file)
 
 
 def _move(source: Path, target: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,8 @@ from mlflow.entities import ViewType
 from fpgan.errors import InputError
 from fpgan.tracking.store import StoreLost, answering, reachable, store_exists
 from fpgan.tracking.stored_run import OFFLINE_TAG, find_stored
+
+RUN_ID = re.compile(r"[0-9a-f]{6,32}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,20 @@ def runs_by_id(start: str) -> list[LoggedRun]:
     return _search(f"attributes.run_id LIKE '{start}%'", ViewType.ALL) or _search(
         f"tags.`{OFFLINE_TAG}` LIKE '{start}%'", ViewType.ALL
     )
+
+
+def run_by_prefix(digits: str) -> LoggedRun | None:
+    """The run whose id is, or begins with, 6 to 32 hexadecimal digits; None when there is no such run.
+
+    Raises InputError with the ids when several runs match.
+    """
+    runs = runs_by_id(digits) if RUN_ID.fullmatch(digits) else []
+    if len(runs) > 1:
+        raise InputError(
+            f"{digits}: the ids of {len(runs)} MLflow runs begin with it: "
+            + ", ".join(f"{run.id} ({run.stage})" for run in runs)
+        )
+    return runs[0] if runs else None
 
 
 def runs_of_stage(stage: str) -> list[LoggedRun]:
