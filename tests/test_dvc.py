@@ -141,6 +141,7 @@ def start_queue(project: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("strong")  # whose runs are in the project
 def test_a_queue_of_four_by_two_workers(project: Path) -> None:
     before = {run.info.run_id for run in runs(project)}
     sweep = ("-S", "train_gan.weights.cycle_real=1,2,5,20", "-S", "train_gan.steps=5")
