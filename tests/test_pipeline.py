@@ -134,7 +134,7 @@ def test_evaluation_holds_every_protocol(project: Path) -> None:
 
 
 def test_translated_sets_keep_every_eye_and_its_labels(project: Path) -> None:
-    for direction, source in (("s2r", "adapted"), ("r2s", "prepared/mpiifacegaze")):
+    for direction, source in (("s2r", "adapted"), ("r2s", "prepared/real")):
         before = load_eyes(project / f"data/{source}/eyes.h5")
         after = load_eyes(project / f"data/translated/{direction}/0/eyes.h5")
         assert (after.gaze == before.gaze).all()
