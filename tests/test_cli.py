@@ -130,7 +130,7 @@ def test_the_training_core_needs_neither_tracking_nor_pipeline_packages() -> Non
 import sys
 for name in ("mlflow", "dvc", "typer", "pydantic", "albumentations", "rich", "yaml", "scipy", "matplotlib"):
     sys.modules[name] = None
-import fpgan.training.gan, fpgan.training.gaze, fpgan.training.landmarks
+import fpgan.training.gan, fpgan.training.tasks, fpgan.training.estimator, fpgan.losses
 import fpgan.translation, fpgan.evaluation.estimates, fpgan.evaluation.preservation
 import fpgan.networks.weights, fpgan.data.splits
 """

@@ -43,7 +43,9 @@ SEEDS = [0, 3]
 
 
 def copy_pipelines(folder: Path) -> None:
-    """A DVC project that has all pipelines, and nothing that they need."""
+    """A DVC project that has all pipelines, and nothing that they need but a package to digest."""
+    (folder / "fpgan").mkdir()
+    (folder / "fpgan" / "module.py").touch()
     (folder / ".dvc").mkdir()
     (folder / ".dvc/config").write_text("[core]\n    no_scm = True\n    analytics = false\n")
     shutil.copy(ROOT / "dvc.yaml", folder)

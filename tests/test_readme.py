@@ -36,8 +36,8 @@ ELSEWHERE = {  # how commands begin that other tests run, and which
     "dvc metrics diff": "test_what_an_experiment_changed_fits_a_screen",
     "dvc plots": "test_plots_of_two_revisions_lie_over_each_other",
     "mlflow models serve": "test_a_served_translator_answers_to_batches_of_eyes",
-    "torchrun": "test_two_processes_learn_what_one_does",
-    "srun": "test_two_processes_learn_what_one_does",
+    "torchrun": "test_two_processes_give_the_result_of_one",
+    "srun": "test_two_processes_give_the_result_of_one",
     "python ": "test_scripts_can_be_started",
     "make ui": "test_make_knows_its_targets",
 }
