@@ -245,7 +245,7 @@ def expected_answers(kind: str, weights: Path, eyes: np.ndarray) -> tuple[np.nda
 def test_every_network_is_registered_with_all_that_describes_it(
     project: tuple[Path, str], params: Params
 ) -> None:
-    _, told = project
+    _, reports = project
     evaluation = load_evaluation(EVALUATION)
     candidates = find_candidates(params.split, evaluation, [Trial(Branch(), seed) for seed in SEEDS])
     assert [candidate.kind for candidate in candidates] == KINDS
@@ -253,7 +253,7 @@ def test_every_network_is_registered_with_all_that_describes_it(
     run_id = json.loads((REGISTERED / "run.json").read_text())["run_id"]
     eyes = pictures(3, HEIGHT, WIDTH)
     for candidate in candidates:
-        assert f"{candidate.kind}.onnx: fpgan-{candidate.kind} version 1" in told
+        assert f"{candidate.kind}.onnx: fpgan-{candidate.kind} version 1" in reports
         version = client.get_model_version_by_alias(candidate.name, "champion")
         assert version.run_id == run_id
         assert "CC BY-NC-SA 4.0" in version.description
@@ -288,16 +288,16 @@ def test_the_same_evaluation_makes_no_second_version_and_a_better_one_the_champi
     with open_run(
         "register", experiment="fpgan", params={}, inputs={}, tags={}, description="", key="k", resume=None
     ) as run:
-        told = {"same": enter(candidate, evaluation, network, "card", run.id)}
+        reports = {"same": enter(candidate, evaluation, network, "card", run.id)}
         for name, error in errors.items():
             measured = candidate.measured._replace(error=error)
-            told[name] = enter(candidate._replace(measured=measured), evaluation, network, "card", run.id)
-    assert "version 1 (registered before)" in told["same"]
-    assert told["same"].endswith("; the champion")
-    assert "version 2, error" in told["worse"]
-    assert "version 1 stays the champion" in told["worse"]
-    assert "version 3, error" in told["better"]
-    assert "now the champion" in told["better"]
+            reports[name] = enter(candidate._replace(measured=measured), evaluation, network, "card", run.id)
+    assert "version 1 (registered before)" in reports["same"]
+    assert reports["same"].endswith("; the champion")
+    assert "version 2, error" in reports["worse"]
+    assert "version 1 stays the champion" in reports["worse"]
+    assert "version 3, error" in reports["better"]
+    assert "now the champion" in reports["better"]
     found = champion("fpgan-gaze")
     assert found is not None
     assert found.version == 3

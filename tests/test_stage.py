@@ -118,7 +118,7 @@ def test_a_failed_stage_keeps_the_previous_output_and_goes_on_in_its_run(project
     assert [second] == failed["run_id"].tolist()
     assert mlflow.get_run(second).info.status == "FINISHED"
     assert mlflow.get_run(second).data.tags["resumed"] == "true"
-    # Other inputs: nothing to go on from, and a run of its own.
+    # Other inputs: nothing to resume from, and a run of its own.
     Path("upstream/eyes.h5").write_bytes(b"others")
 
     def fresh(running: Stage) -> None:

@@ -18,8 +18,8 @@ CODE_TAG, CODE_ARTIFACT = "code", "code.txt"
 BRANCHES = ("fpgan.config.vary", "fpgan.config.leave_out")
 ENTRIES = {
     "render-sample": ("fpgan.stages.render_sample.render_sample",),
-    "prepare-unityeyes": ("fpgan.stages.prepare.prepare_eyes",),
-    "prepare-mpiifacegaze": ("fpgan.stages.prepare.prepare_eyes",),
+    "prepare-unityeyes": ("fpgan.stages.prepare.prepare_eyes", "fpgan.data.unityeyes.UNITYEYES"),
+    "prepare-mpiifacegaze": ("fpgan.stages.prepare.prepare_eyes", "fpgan.data.mpiifacegaze.MPIIFACEGAZE"),
     "adapt": ("fpgan.stages.adapt.adapt_stage",),
     "train-gaze": ("fpgan.stages.train_estimators.train_gaze_stage", *BRANCHES),
     "train-landmarks": ("fpgan.stages.train_estimators.train_landmarks_stage",),
@@ -37,6 +37,7 @@ ENTRIES = {
 """The code of each command that is a stage begins here."""
 ENDS = (
     "fpgan.cli",
+    "fpgan.data.datasets.DATA_SETS",
     "fpgan.errors",
     "fpgan.evaluation.evaluation_report",
     "fpgan.progress",
@@ -44,7 +45,7 @@ ENDS = (
     "fpgan.runs",
     "fpgan.tracking",
 )
-"""Code that keeps records or prints text: no change of it changes a result."""
+"""Code that keeps records or prints text, and the table of data sets, of which a command reaches one entry."""
 NAMED = 3
 """How many changed definitions are named; the others are counted."""
 
