@@ -45,7 +45,7 @@ ENDS = (
     "fpgan.runs",
     "fpgan.tracking",
 )
-"""Code that keeps records or prints text, and the table of data sets, of which a command reaches one entry."""
+"""Code that keeps records or prints text, and the table of data sets, of which each command takes one."""
 NAMED = 3
 """How many changed definitions are named; the others are counted."""
 
