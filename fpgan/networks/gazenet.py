@@ -101,11 +101,11 @@ class GazeNet(EyeNetwork):
         super().__init__()
         self.channels, self.height, self.width = channels, height, width
         architecture = find_architecture(GAZE_ESTIMATORS, network, "gaze estimator")
-        with torch.device("meta"):  # the shape of the features, at no cost and without random numbers
-            pictures = torch.empty(1, channels, height, width)
-            flat = architecture.features(channels).eval()(pictures).shape[1]
+        self.features = architecture.features(channels).eval()
+        with torch.no_grad():
+            flat = self.features(torch.zeros(1, channels, height, width)).shape[1]
+        self.features.train()
         sizes = [flat, *architecture.hidden]
-        self.features = architecture.features(channels)
         layers = [layer for pair in pairwise(sizes) for layer in _fully_connected(*pair)]
         self.head = nn.Sequential(*layers, nn.Linear(sizes[-1], 2))
 
