@@ -10,7 +10,7 @@ import json
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 from filelock import FileLock
 
-from fpgan.errors import InputError, Interrupted
+from fpgan.errors import Interrupted
 from fpgan.files.writing import replacing
 from fpgan.layout import project_root
 from fpgan.provenance.working_tree import commit_here, uncommitted_changes
@@ -140,12 +140,7 @@ def pipeline_stage(stage: str, *, experiment: str, params: dict[str, Any]) -> It
             execution.failed = execution.failed or failed
             execution.stopped = stopped or execution.stopped
             _write(file, execution)
-            _try_update(execution)
-
-
-def _try_update(execution: Execution) -> None:
-    with suppress(InputError):  # the next stage that updates the run reports the problem
-        execution.update()
+            execution.update()
 
 
 def _executing_process() -> psutil.Process | None:
@@ -215,7 +210,7 @@ def _close_abandoned(folder: Path) -> None:
         if execution and execution.running:
             execution.stopped = execution.running[-1]
             execution.running = []
-            _try_update(execution)
+            execution.update()
         file.unlink(missing_ok=True)
 
 

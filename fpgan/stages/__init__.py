@@ -1,1 +1,1 @@
-"""One small file a stage: parameters and inputs in, an MLflow run, outputs and scores out."""
+"""The stages of the pipelines: parameters and inputs in, an MLflow run, outputs and scores out."""
