@@ -112,8 +112,8 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 LONGEST = (
     "test_readme.py",
     "test_pipelines.py",
-    "test_side_by_side.py",
     "test_distributed.py",
+    "test_side_by_side.py",
     "test_training.py",
     "test_dvc.py",
     "test_pipeline.py",
