@@ -447,7 +447,7 @@ def test_credentials_open_the_store_and_are_written_nowhere(
         pass
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "htp://me:secret@127.0.0.1:1")
     with (
-        pytest.raises(InputError, match=r"htp://\*\*\*@127[.0:1]* is no kind of store") as unknown,
+        pytest.raises(InputError, match=r"htp://\*\*\*@127[.0:1]* is not an address of a store") as unknown,
         opened("guarded"),
     ):
         pass

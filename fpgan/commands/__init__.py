@@ -1,1 +1,1 @@
-"""Commands that are no stages: each reads what stages made, or the user's own files."""
+"""Commands that are not stages: each reads results of stages, or the user's own files."""

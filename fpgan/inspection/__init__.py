@@ -1,1 +1,1 @@
-"""Looking at eye sets: what seems wrong with their labels, and how eyes lie in their pictures."""
+"""Inspection of eye sets: likely mistakes in their labels, and the framing of their eyes."""

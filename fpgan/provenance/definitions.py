@@ -37,7 +37,7 @@ class Key(NamedTuple):
 
 @dataclass
 class Definition:
-    """What the statements that define a name come to."""
+    """The statements that define a name, digested."""
 
     digest: str
     """Empty if none of them is digested."""

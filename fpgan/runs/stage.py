@@ -81,7 +81,7 @@ def run_stage(
     params: Params,
     *,
     sections: dict[str, BaseModel],  # the parameters the stage depends on
-    inputs: dict[str, Path],  # files or folders, by what they are to the stage
+    inputs: dict[str, Path],  # files or folders, by their role in the stage
     output: Path | None,  # folder its data or models go to
     description: str,
     belongs_to: Branch | Trial = DEFAULT,

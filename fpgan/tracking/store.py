@@ -71,15 +71,15 @@ def answering() -> Iterator[None]:
     """Makes MLflow use the store in the block.
 
     Raises StoreLost when the store does not answer, and InputError when it refuses a request or when
-    MLFLOW_TRACKING_URI names no kind of store.
+    MLFLOW_TRACKING_URI is not the address of a store.
     """
     use_store()
     try:
         yield
     except UnsupportedModelRegistryStoreURIException:
         raise InputError(
-            f"MLFLOW_TRACKING_URI: {store_name()} is no kind of store that MLflow knows; name one such as "
-            "http://127.0.0.1:5000 or sqlite:///mlflow.db"
+            f"MLFLOW_TRACKING_URI: {store_name()} is not an address of a store that MLflow knows; expected "
+            "one such as http://127.0.0.1:5000 or sqlite:///mlflow.db"
         ) from None
     except (MlflowException, OperationalError, OSError) as error:
         status = status_of(error)
