@@ -203,7 +203,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "another text": (state(more=1), "'more': "),
     "no seeds": (state(seeds=[]), "'seeds': .* at least 1"),
     "odd seeds": (state(seeds=["a"]), "'seeds/0': .* integer"),
+    "seeds as text": (state(seeds=["1", "2"]), "'seeds/0': .* integer"),
+    "seeds as truths": (state(seeds=[True, False]), "'seeds/0': .* integer"),
     "odd persons": (state(person=[["p12"], []]), "'person'"),
+    "persons as numbers": (state(person=[12] * 60), "'person': is not a list of names"),
     "a table of persons": (state(person=[["p12"]] * 60), "'person': is not a list of names"),
     "no gaze": (lambda path: alter(path, lambda old: old.pop("gaze")), "'gaze': .* required"),
     "shape": (

@@ -209,6 +209,15 @@ def _edit(**changes: object) -> Callable[[Path], None]:
     return change
 
 
+def _without(key: str) -> Callable[[Path], None]:
+    def change(stem: Path) -> None:
+        record = json.loads(stem.with_suffix(".json").read_text())
+        del record[key]
+        stem.with_suffix(".json").write_text(json.dumps(record))
+
+    return change
+
+
 def _json(content: bytes) -> Callable[[Path], object]:
     return lambda stem: stem.with_suffix(".json").write_bytes(content)
 
@@ -274,6 +283,8 @@ BROKEN_UNITY: list[tuple[str, Callable[[Path], object], str, int | None, str]] =
     ("list json", _json(b"[]"), ".json", None, "has no 'interior_margin_2d'"),
     ("no iris", _edit(iris_2d=[]), ".json", None, "'iris_2d' is not a list"),
     ("iris text", _edit(iris_2d="(1, 2, 3)"), ".json", None, "'iris_2d' is not a list"),
+    ("four", _edit(iris_2d=["(1.0, 2.0, 3.0, 4.0)"] * 32), ".json", None, "is not a vector"),
+    ("no details", _without("eye_details"), ".json", None, "has no 'eye_details'"),
     ("number", _edit(head_pose=3), ".json", None, "'head_pose'"),
     ("code", _edit(head_pose="__import__('os').abort()"), ".json", None, "is not a vector"),
     ("nan", _edit(eye_details={"look_vec": "(nan, 0, -1, 0)"}), ".json", None, "is not a vector"),

@@ -28,7 +28,8 @@ from fpgan.params import EyePicture, PrepareUnityEyes
 
 PERSON = "unityeyes"  # the name of the data set, since its eyes are of no person
 OUTER_CORNER = 8  # of the interior margin's points
-VECTORS = re.compile(rf"(?:\({NUMBER}, *{NUMBER}, *{NUMBER}(?:, *{NUMBER})?\))+")
+VECTOR = re.compile(rf"\({NUMBER}, *{NUMBER}, *{NUMBER}(?:, *{NUMBER})?\)")
+POINTS = re.compile(rf"(?:\({NUMBER}, *{NUMBER}, *{NUMBER}\))+")
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def read_annotation(root: Path, name: str) -> Annotation:
         margin = _vectors(record, "interior_margin_2d", range(16, 17))[:, :2]
         caruncle = _vectors(record, "caruncle_2d", range(1, 65))[:, :2]
         iris = _vectors(record, "iris_2d", range(32, 33))[:, :2]
-        [look] = _vectors(record.get("eye_details"), "look_vec")
+        [look] = _vectors(_entry(record, "eye_details"), "look_vec")
         [[head_x, head_y, _]] = _vectors(record, "head_pose")
     except json.JSONDecodeError as error:
         raise SampleError(name, error.lineno, f"is not valid JSON: {error.msg}") from None
@@ -203,26 +204,31 @@ def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
-def _vectors(record: Any, key: str, count: range | None = None) -> NDArray[np.floating]:
-    """(N, 3): the first three numbers of each string "(x, y, z)" or "(x, y, z, w)" under a key.
-
-    The value is a list of `count` strings, or without `count` a single string.
-    """
+def _entry(record: Any, key: str) -> Any:
     if not isinstance(record, dict) or key not in record:
         raise ValueError(f"has no '{key}'")
-    texts = record[key] if count else [record[key]]
+    return record[key]
+
+
+def _vectors(record: Any, key: str, count: range | None = None) -> NDArray[np.floating]:
+    """(N, 3): the vectors under a key.
+
+    They are a list of `count` strings "(x, y, z)", or without `count` a single string, which may have a
+    fourth number that is left out.
+    """
+    value, pattern = _entry(record, key), POINTS if count else VECTOR
+    texts = value if count else [value]
     if count and not (isinstance(texts, list) and len(texts) in count):
         raise ValueError(f"'{key}' is not a list of {count.start} points")
     joined = "".join(text if isinstance(text, str) and text[-1:] == ")" else "?" for text in texts)
     numbers = joined[1:-1].replace(")(", ",").split(",")
-    size, rest = divmod(len(numbers), len(texts))
-    if not VECTORS.fullmatch(joined) or rest or joined.count("(") != len(texts):
-        wrong = next((text for text in texts if not VECTORS.fullmatch(str(text))), joined)
+    if not pattern.fullmatch(joined) or joined.count("(") != len(texts):
+        wrong = next((text for text in texts if not pattern.fullmatch(str(text))), joined)
         raise ValueError(f"'{key}': {str(wrong)[:60]!r} is not a vector such as '(1.0, 2.0, 3.0)'")
     values = np.array([float(number) for number in numbers])
     if (np.abs(values) > LARGEST_NUMBER).any():
         raise ValueError(f"'{key}' is not plausible: {np.abs(values).max():g}")
-    return values.reshape(-1, size)[:, :3]
+    return values.reshape(len(texts), -1)[:, :3]
 
 
 UNITYEYES = DataSet(

@@ -13,7 +13,15 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic.dataclasses import dataclass
 from pydantic_core import from_json
 from safetensors import SafetensorError, safe_open
@@ -50,7 +58,7 @@ def _finite(angles: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _names(names: Any) -> NDArray[np.str_]:
     found = np.array(names, str)
-    if found.ndim != 1:
+    if found.ndim != 1 or not all(isinstance(name, str) for name in names):
         raise ValueError("is not a list of names")
     return found
 
@@ -88,7 +96,7 @@ class Evaluation:
     """Such as "default" or "ablation/cyclegan"."""
     protocol: str
     """The test persons and the translator's training data, in words."""
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[StrictInt, ...], Field(min_length=1)]
     person: Annotated[NDArray[np.str_], BeforeValidator(_names)]
     """(N,) person of each real test eye with a gaze label."""
     gaze: Annotated[Angles, AfterValidator(_finite)]
