@@ -12,7 +12,7 @@ import yaml
 from configobj import ConfigObj
 from dvc.cli import main as dvc_in_process
 from dvc.repo import Repo
-from toy import PATIENCE, command, commit, environment, git, runs, stages_run, update
+from toy import PATIENCE, command, commit, environment, git, runs, update
 
 HEADLINE = {"gaze_error.forward", "gaze_error.backward", "gaze_error.both"} | {
     f"{what}_drift.{direction}" for what in ("gaze", "landmark") for direction in ("s2r", "r2s")
@@ -38,8 +38,8 @@ def test_a_second_clone_pulls_what_was_pushed_and_runs_nothing(project: Path) ->
     git(project.parent, "clone", "-q", "project", "clone")
     assert not (clone / "data/sample/UnityEyes").exists()
     command(clone, "dvc", "pull", "-d", "dvc.yaml")
-    assert set(json.loads(command(clone, "dvc", "status", "-d", "dvc.yaml", "--json"))) == set()
-    assert stages_run(command(clone, "dvc", "repro")) == []
+    assert "up to date" in command(clone, "dvc", "status", "-d", "dvc.yaml")
+    assert "up to date" in command(clone, "dvc", "repro")
     assert git(clone, "status", "--porcelain") == ""
     assert not (clone / "mlflow.db").exists()
     assert command(clone, "fpgan", "report") == command(project, "fpgan", "report")

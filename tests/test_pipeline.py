@@ -129,7 +129,7 @@ def test_translated_sets_keep_every_eye_and_its_labels(project: Path) -> None:
 
 def test_a_second_repro_runs_nothing(project: Path) -> None:
     before = digest(project / "results")
-    assert stages_run(command(project, "dvc", "repro")) == []
+    assert "up to date" in command(project, "dvc", "repro")
     assert len(runs(project)) == len(RUNS)
     assert digest(project / "results") == before
 

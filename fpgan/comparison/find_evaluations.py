@@ -91,9 +91,8 @@ def _load(given: str, path: Path) -> Evaluation:
     except InputError as error:
         if given == str(path):
             raise
-        raise InputError(
-            f"{given}: {error}"
-        ) from None  # the path of a downloaded file means nothing to the user
+        # The path of a downloaded file means nothing to the user.
+        raise InputError(f"{given}: {error}") from None
 
 
 def _from_run(given: str, run: LoggedRun, folder: Path) -> FoundEvaluation:

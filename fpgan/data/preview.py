@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgan.data.eyes import Eye, Eyes, equalize, stack_eyes
+from fpgan.data.eyes import Eye, Eyes, equalize, spread_rows, stack_eyes
 
 SHOWN_EYES = 24
 SHOWN_GAZES = 100_000
@@ -33,15 +33,14 @@ class Preview:
         Their unknown labels are None.
         """
 
-        def spread(count: int, most: int) -> list[int]:
-            due = most * done // self.samples - most * before // self.samples
-            return np.linspace(0, count - 1, min(due, count)).astype(int).tolist()
+        def chosen(count: int, most: int) -> list[int]:
+            return spread_rows(count, most * done // self.samples - most * before // self.samples).tolist()
 
         gaze = [eye.gaze for eye in eyes if eye.gaze is not None]
         self.with_gaze += len(gaze)
         self.with_landmarks += sum(eye.landmarks is not None for eye in eyes)
-        self._eyes += [eyes[row] for row in spread(len(eyes), SHOWN_EYES)]
-        self._gaze += [gaze[row] for row in spread(len(gaze), SHOWN_GAZES)]
+        self._eyes += [eyes[row] for row in chosen(len(eyes), SHOWN_EYES)]
+        self._gaze += [gaze[row] for row in chosen(len(gaze), SHOWN_GAZES)]
 
     @property
     def eyes(self) -> Eyes:
